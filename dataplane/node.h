@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "dataplane/base/ids.h"
+#include "dataplane/bindings.h"
 #include "dataplane/config.h"
 #include "dataplane/core/endpoint.h"
 #include "dataplane/core/link.h"
@@ -19,14 +20,6 @@
 struct rte_mempool;
 
 namespace ringroad {
-
-enum class BindMode : std::uint8_t {
-  kExclusive,  // this endpoint alone
-  kShared,     // each endpoint bound this way gets every message
-  kCatchAll,   // whatever type nobody else is bound to; `type` is ignored
-};
-
-enum class BindResult : std::uint8_t { kBound, kTaken, kTableFull };
 
 // Packets and messages that ended here, by reason.
 struct NodeStatistics {
