@@ -15,20 +15,22 @@
 #include "dataplane/config.h"
 #include "dataplane/core/endpoint.h"
 #include "dataplane/core/link.h"
+#include "dataplane/net/stack.h"
 #include "drivers/port.h"
 
 struct rte_mempool;
 
 namespace ringroad {
 
-// Packets and messages that ended here, by reason.
+// Packets and messages that ended here, by reason. Packets refused below the frame are counted by
+// StackStatistics.
 struct NodeStatistics {
   std::uint64_t polls = 0, busy_polls = 0;
   std::uint64_t packets_received = 0, packets_sent = 0, packets_requeued = 0;
   std::uint64_t packets_not_ours = 0;   // other MAC, address or port
   std::uint64_t packets_malformed = 0;  // Ethernet, ARP, IPv4 or UDP headers
   std::uint64_t frame_errors[static_cast<std::size_t>(FrameError::kCount)] = {};
-  std::uint64_t unresolved_drops = 0;  // frames not sent: next hop's MAC not known yet
+  std::uint64_t next_hop_unresolved = 0;  // a link waited for the next hop's MAC
   std::uint64_t no_buffer = 0;         // the mempool was empty
   std::uint64_t messages_delivered = 0, messages_no_receiver = 0, deliveries_busy = 0;
   std::uint64_t messages_local = 0;  // between endpoints of this node
@@ -50,7 +52,7 @@ class Node final {
   // Ends its messages, removes its bindings; its memory may go afterwards.
   void detach(std::uint16_t index);
   BindResult bind(std::uint16_t index, MessageType type, BindMode mode);
-  void unbind(std::uint16_t index, MessageType type, BindMode mode);
+  bool unbind(std::uint16_t index, MessageType type, BindMode mode);
 
   // For sleeping: asks port and endpoints to ring. False when one has work already.
   bool arm();
@@ -62,6 +64,7 @@ class Node final {
   const Link* link(NodeId peer) const;
   Link* link(NodeId peer);
   const NodeStatistics& statistics() const;
+  const StackStatistics& stack_statistics() const;
   Port& port();
 
  private:

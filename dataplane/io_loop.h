@@ -1,0 +1,72 @@
+// What an io lcore does all day: passes of its nodes, commands from the slow path, and sleep when
+// there is nothing to do.
+//
+// Idle policy. `poll` never sleeps: for dedicated cores. `adaptive` spins a little after the last
+// work, then asks everything that can bring work to ring (Node::arm, which also looks once more),
+// and blocks in epoll until a bell or the next deadline. Only a port without a descriptor makes it
+// sleep by the clock.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "dataplane/config.h"
+#include "dataplane/node.h"
+
+namespace ringroad {
+
+// Commands from the slow path to the nodes of this lcore.
+class CommandSource {
+ public:
+  virtual ~CommandSource() = default;
+  virtual std::uint32_t poll(Node& node) = 0;  // applies what has come; returns how much
+  virtual int wait_descriptor() const = 0;     // readable (edge) when a command came; -1: none
+};
+
+struct IoLoopStatistics {
+  std::atomic<std::uint64_t> passes{0}, busy_passes{0}, sleeps{0}, sleep_ns{0};
+};
+
+class IoLoop {
+ public:
+  struct Options {
+    IdlePolicy idle = IdlePolicy::kAdaptive;
+    Nanos spin = microseconds(20);          // without work before going to sleep
+    Nanos blind_sleep = microseconds(100);  // where a port has no descriptor
+    Nanos sleep_max = milliseconds(100);
+  };
+
+  IoLoop(const Options& options) : options_(options) {}
+  ~IoLoop();
+  IoLoop(const IoLoop&) = delete;
+  IoLoop& operator=(const IoLoop&) = delete;
+
+  // Before run(). Both outlive the loop; `commands` may be null.
+  absl::Status add(Node& node, CommandSource* commands);
+
+  // Until `stop` is set; stop() wakes a sleeping loop from another thread or a signal handler.
+  void run();
+  void stop();
+
+  const IoLoopStatistics& statistics() const { return statistics_; }
+
+ private:
+  struct Member {
+    Node* node;
+    CommandSource* commands;
+  };
+  void sleep(Nanos now);
+  absl::Status watch(int descriptor, bool edge);
+
+  Options options_;
+  std::vector<Member> members_;
+  std::atomic<bool> stop_{false};
+  bool blind_ = false;  // some port has no descriptor
+  int epoll_ = -1;
+  int bell_ = -1;
+  IoLoopStatistics statistics_;
+};
+
+}  // namespace ringroad

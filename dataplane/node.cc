@@ -1,0 +1,250 @@
+#include "dataplane/node.h"
+
+#include <rte_mbuf.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+#include "dataplane/base/check.h"
+#include "dataplane/kernels/crc32c.h"
+#include "dataplane/node_impl.h"
+
+namespace ringroad {
+namespace {
+
+// One lane a link for now; its number is what lanes will differ by.
+constexpr std::uint8_t kOnlyLane = 0;
+
+// From the dynamic range (RFC 6335), one a lane, so that receivers spread lanes over their queues.
+std::uint16_t source_port(std::uint8_t lane) { return static_cast<std::uint16_t>(0xc000 + lane); }
+
+StackConfig stack_config(const NodeConfig& config, const Port& port) {
+  const PortConfig& port_config = config.ports.front();
+  StackConfig stack;
+  stack.mac = port.mac();
+  stack.address = config.local_node.bind_address;
+  stack.prefix_length = port_config.prefix_length;
+  stack.gateway = port_config.gateway;
+  stack.udp_port = config.local_node.bind_port;
+  stack.mtu = port.capabilities().mtu;
+  return stack;
+}
+
+LinkConfig link_config(const NodeConfig& config, const Port& port, NodeId peer) {
+  const LimitsConfig& limits = config.limits;
+  LinkConfig link;
+  link.self = config.local_node.node_id;
+  link.peer = peer;
+  link.frame_bytes_max = static_cast<std::uint32_t>(
+      std::min(port.capabilities().mtu - Stack::kIpv4AndUdpBytes, kFrameBytesMax));
+  link.message_bytes_max = limits.message_bytes_max;
+  link.queue_messages_max = limits.queue_messages;
+  link.window_messages = limits.window_messages;
+  link.window_bytes = limits.window_bytes;
+  link.held_frames_max = limits.held_frames;
+  link.flight_frames_max = limits.flight_frames;
+  link.dead_after = milliseconds(limits.dead_after_ms);
+  return link;
+}
+
+}  // namespace
+
+Node::Impl::Impl(const NodeConfig& node_config, Port& node_port, rte_mempool* mempool,
+                 std::uint64_t seed, Nanos now)
+    : config(node_config),
+      port(node_port),
+      pool(mempool),
+      stack(stack_config(node_config, node_port)) {
+  peer_index.fill(-1);
+  Prng prng{seed};
+  peers_.reserve(config.cluster_nodes.size());
+  for (const PeerConfig& peer : config.cluster_nodes) {
+    peer_index[peer.node_id.value] = static_cast<std::int8_t>(peers_.size());
+    peer_ids.push_back(peer.node_id);
+    peers_.push_back(
+        {.config = peer,
+         .link = std::make_unique<Link>(link_config(config, port, peer.node_id),
+                                        static_cast<LinkSink&>(*this), prng.fork(), now),
+         .destination = stack.destination(peer.address, peer.port, source_port(kOnlyLane)),
+         .partial = {}});
+  }
+}
+
+Node::Impl::~Impl() {
+  peers_.clear();  // links give their held frames back
+  for (std::uint16_t i = 0; i < burst_count; ++i) rte_pktmbuf_free(burst[i]);
+  for (std::uint16_t i = 0; i < spares; ++i) rte_pktmbuf_free(spare[i]);
+}
+
+// ---- sending ----
+
+SendResult Node::Impl::send(const OutboundMessage& message) {
+  if (message.to == self()) return send_local(message);
+  Peer* peer = find_peer(message.to);
+  if (peer == nullptr) return SendResult::kNoSuchNode;
+  return peer->link->offer(message);
+}
+
+// A message between endpoints of this node never leaves it: it is delivered here and now. A busy
+// receiver refuses it, as a full queue would.
+SendResult Node::Impl::send_local(const OutboundMessage& message) {
+  if (message.priority.value >= kPriorities) return SendResult::kBadPriority;
+  if (message.length > config.limits.message_bytes_max) return SendResult::kTooLarge;
+  Partial& partial = local_partial[message.priority.value];
+  if (partial.owner != message.owner || partial.token != message.token) {
+    partial = {.taken = 0, .token = message.token, .owner = message.owner};
+  }
+  const std::span<const std::byte> payload{message.payload, message.length};
+  const InboundMessage inbound{.from = self(),
+                               .type = message.type,
+                               .priority = message.priority,
+                               .length = message.length,
+                               .pieces = {&payload, 1}};
+  const DeliverResult result = deliver(inbound, partial);
+  if (result == DeliverResult::kBusy) return SendResult::kQueueFull;
+  ++statistics.messages_local;
+  on_outcome(message,
+             result == DeliverResult::kDelivered ? Outcome::kDelivered : Outcome::kNoReceiver);
+  return SendResult::kAccepted;
+}
+
+bool Node::Impl::is_connected(NodeId id) const {
+  if (id == self()) return true;
+  const Peer* peer = find_peer(id);
+  return peer != nullptr && peer->link->state() == LinkState::kUp;
+}
+
+Backpressure Node::Impl::backpressure(NodeId id, Priority priority) const {
+  const Peer* peer = find_peer(id);
+  return peer == nullptr ? Backpressure::kNone : peer->link->backpressure(priority);
+}
+
+// ---- what links hand over ----
+
+DeliverResult Node::Impl::on_message(const InboundMessage& message) {
+  Peer* peer = find_peer(message.from);
+  RR_CHECK(peer != nullptr);
+  return deliver(message, peer->partial[message.priority.value]);
+}
+
+DeliverResult Node::Impl::deliver(const InboundMessage& message, Partial& partial) {
+  const std::uint64_t receivers = bindings.find(message.type);
+  if (receivers == 0) {
+    partial.taken = 0;
+    ++statistics.messages_no_receiver;
+    return DeliverResult::kNoReceiver;
+  }
+  if ((receivers & (receivers - 1)) != 0 || partial.taken != 0) {
+    return deliver_shared(message, partial, receivers);
+  }
+  const int index = __builtin_ctzll(receivers);
+  const DeliverResult result = endpoints[index]->on_message(message);
+  touched |= receivers;
+  if (result == DeliverResult::kDelivered) {
+    ++statistics.messages_delivered;
+  } else {
+    ++statistics.deliveries_busy;
+  }
+  return result;
+}
+
+DeliverResult Node::Impl::deliver_shared(const InboundMessage& message, Partial& partial,
+                                         std::uint64_t receivers) {
+  for (std::uint64_t left = receivers & ~partial.taken; left != 0; left &= left - 1) {
+    const int index = __builtin_ctzll(left);
+    if (endpoints[index]->on_message(message) == DeliverResult::kBusy) continue;
+    partial.taken |= std::uint64_t{1} << index;
+  }
+  touched |= receivers;
+  if ((receivers & ~partial.taken) != 0) {
+    ++statistics.deliveries_busy;
+    return DeliverResult::kBusy;
+  }
+  partial.taken = 0;
+  ++statistics.messages_delivered;
+  return DeliverResult::kDelivered;
+}
+
+void Node::Impl::on_outcome(const OutboundMessage& message, Outcome outcome) {
+  Endpoint* owner = endpoints[message.owner];
+  if (owner == nullptr) return;  // detached while the link was telling it
+  touched |= std::uint64_t{1} << message.owner;
+  owner->on_outcome(message.to, message.token, outcome);
+}
+
+void Node::Impl::release_frame(std::uintptr_t handle) {
+  rte_pktmbuf_free(reinterpret_cast<rte_mbuf*>(handle));
+}
+
+void Node::Impl::on_link_state(NodeId id, LinkState) {
+  // Whatever was half taken belonged to the session that is over.
+  if (Peer* peer = find_peer(id)) peer->partial.fill({});
+}
+
+std::uint32_t Node::Impl::crc32c(std::span<const std::byte> bytes) {
+  return ringroad::crc32c(bytes);
+}
+
+// ---- the node ----
+
+absl::StatusOr<std::unique_ptr<Node>> Node::create(const NodeConfig& config, Port& port,
+                                                   rte_mempool* pool, std::uint64_t seed,
+                                                   Nanos now) {
+  const std::uint32_t mtu = port.capabilities().mtu;
+  const std::uint32_t packet_bytes = mtu + 14 + 4;  // Ethernet and one VLAN tag
+  const std::uint32_t room = rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM;
+  if (room < packet_bytes) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("/ports/0/mtu: %u needs packet buffers of %u bytes, the pool's hold %u; "
+                        "mend: a smaller MTU, "
+                        "or a pool made for this one",
+                        mtu, packet_bytes, room));
+  }
+  return std::unique_ptr<Node>(new Node(std::make_unique<Impl>(config, port, pool, seed, now)));
+}
+
+Node::Node(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Node::~Node() = default;
+
+void Node::attach(std::uint16_t index, Endpoint& endpoint) {
+  RR_CHECK(index < kApplicationsMax && impl_->endpoints[index] == nullptr);
+  impl_->endpoints[index] = &endpoint;
+  impl_->attached |= std::uint64_t{1} << index;
+}
+
+void Node::detach(std::uint16_t index) {
+  RR_CHECK(index < kApplicationsMax && impl_->endpoints[index] != nullptr);
+  impl_->bindings.unbind_all(index);
+  for (Impl::Peer& peer : impl_->peers_) {
+    peer.link->forget_owner(index);
+    for (Impl::Partial& partial : peer.partial) partial.taken &= ~(std::uint64_t{1} << index);
+  }
+  for (Impl::Partial& partial : impl_->local_partial) {
+    if (partial.owner == index) partial = {};
+    partial.taken &= ~(std::uint64_t{1} << index);
+  }
+  impl_->endpoints[index] = nullptr;
+  impl_->attached &= ~(std::uint64_t{1} << index);
+  impl_->touched &= ~(std::uint64_t{1} << index);
+}
+
+BindResult Node::bind(std::uint16_t index, MessageType type, BindMode mode) {
+  return impl_->bindings.bind(index, type, mode);
+}
+
+bool Node::unbind(std::uint16_t index, MessageType type, BindMode mode) {
+  return impl_->bindings.unbind(index, type, mode);
+}
+
+Sender& Node::sender() { return *impl_; }
+const NodeConfig& Node::config() const { return impl_->config; }
+Link* Node::link(NodeId peer) {
+  Impl::Peer* found = impl_->find_peer(peer);
+  return found == nullptr ? nullptr : found->link.get();
+}
+const Link* Node::link(NodeId peer) const { return const_cast<Node*>(this)->link(peer); }
+const NodeStatistics& Node::statistics() const { return impl_->statistics; }
+const StackStatistics& Node::stack_statistics() const { return impl_->stack.statistics(); }
+Port& Node::port() { return impl_->port; }
+
+}  // namespace ringroad

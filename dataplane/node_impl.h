@@ -1,0 +1,106 @@
+// The inside of a node, shared by node.cc (who is attached, who may send) and node_loop.cc (what
+// one pass of the loop does). Included by nothing else.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "dataplane/bindings.h"
+#include "dataplane/core/link.h"
+#include "dataplane/net/stack.h"
+#include "dataplane/node.h"
+
+struct rte_mbuf;
+struct rte_mempool;
+
+namespace ringroad {
+
+struct Node::Impl final : Sender, LinkSink {
+  Impl(const NodeConfig& node_config, Port& node_port, rte_mempool* mempool, std::uint64_t seed,
+       Nanos now);
+  ~Impl();
+
+  // One pass, in this order; see poll().
+  std::uint32_t retry_refused();
+  std::uint32_t receive(Nanos now);
+  std::uint32_t poll_endpoints(Nanos now);
+  void run_timers(Nanos now);
+  std::uint32_t transmit(Nanos now);
+  void publish();
+
+  // Sender
+  SendResult send(const OutboundMessage& message) override;
+  NodeId self() const override { return config.local_node.node_id; }
+  std::span<const NodeId> peers() const override { return peer_ids; }
+  bool is_connected(NodeId peer) const override;
+  Backpressure backpressure(NodeId peer, Priority priority) const override;
+
+  // LinkSink
+  DeliverResult on_message(const InboundMessage& message) override;
+  void on_outcome(const OutboundMessage& message, Outcome outcome) override;
+  void release_frame(std::uintptr_t handle) override;
+  void on_link_state(NodeId peer, LinkState state) override;
+  std::uint32_t crc32c(std::span<const std::byte> bytes) override;
+
+  // Who of several shared receivers has taken the message at the head of a stream already. A stream
+  // offers the same message again until it is taken, so one mask a stream is enough.
+  struct Partial {
+    std::uint64_t taken = 0;
+    std::uint64_t token = 0;  // local streams: whose message the mask speaks of
+    std::uint16_t owner = 0;
+  };
+
+  struct Peer {
+    PeerConfig config;
+    std::unique_ptr<Link> link;
+    Stack::Destination destination;
+    std::array<Partial, kPriorities> partial;
+  };
+
+  SendResult send_local(const OutboundMessage& message);
+  DeliverResult deliver(const InboundMessage& message, Partial& partial);
+  DeliverResult deliver_shared(const InboundMessage& message, Partial& partial,
+                               std::uint64_t receivers);
+  void on_frame(rte_mbuf* packet, const Inbound& inbound, Nanos now);
+  Peer* find_peer(NodeId id) {
+    return id.value <= kNodesMax && peer_index[id.value] >= 0 ? &peers_[peer_index[id.value]]
+                                                              : nullptr;
+  }
+  const Peer* find_peer(NodeId id) const { return const_cast<Impl*>(this)->find_peer(id); }
+  // Fills `burst` from one link until it has no more to send or the burst is full.
+  void fill_from(Peer& peer, Nanos now);
+  void fill_from_stack(Nanos now);
+  rte_mbuf* take_buffer();
+  void flush();
+
+  static constexpr std::uint16_t kBurst = 32;
+
+  Nanos now;  // of the pass under way
+  NodeConfig config;
+  Port& port;
+  rte_mempool* pool;
+  Stack stack;
+  Bindings bindings;
+  NodeStatistics statistics;
+
+  std::vector<Peer> peers_;
+  std::vector<NodeId> peer_ids;
+  std::array<std::int8_t, kNodesMax + 1> peer_index;
+  std::array<Partial, kPriorities> local_partial;
+  std::size_t first_peer = 0;  // round robin over links
+
+  std::array<Endpoint*, kApplicationsMax> endpoints{};
+  std::uint64_t attached = 0;  // a bit an endpoint
+  std::uint64_t touched = 0;   // endpoints with something to publish
+
+  // Buffers taken from the pool for frames to come: a stack, so that the warmest goes out first.
+  std::array<rte_mbuf*, kBurst> spare{};
+  std::uint16_t spares = 0;
+  // Packets built in this pass, or refused by the port in an earlier one.
+  std::array<rte_mbuf*, kBurst> burst{};
+  std::uint16_t burst_count = 0;
+  bool port_full = false;
+};
+
+}  // namespace ringroad
