@@ -37,7 +37,7 @@ class Prng {
   // Uniform in [0, bound); bound is at least 1. Lemire's multiply-shift: the bias is below 2^-32
   // for every bound a core uses.
   constexpr std::uint64_t below(std::uint64_t bound) {
-    return static_cast<std::uint64_t>((static_cast<unsigned __int128>(next()) * bound) >> 64);
+    return static_cast<std::uint64_t>((static_cast<Wide>(next()) * bound) >> 64);
   }
 
   // True with the given probability in parts per million.
@@ -51,6 +51,8 @@ class Prng {
   static constexpr std::uint64_t max() { return ~std::uint64_t{0}; }
 
  private:
+  __extension__ using Wide = unsigned __int128;
+
   std::array<std::uint64_t, 4> state_{};
 };
 
