@@ -3,6 +3,7 @@
 // the packet ends, so that a read beyond it is caught.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -93,7 +94,9 @@ struct Ipv4Fields {
 inline constexpr std::size_t kIpv4At = 14;
 
 inline void fix_ipv4_checksum(Packet& packet) {
-  const std::size_t bytes = (packet.at(kIpv4At) & 0xfu) * 4;
+  // A header may claim more bytes than the packet has.
+  const std::size_t bytes =
+      std::min<std::size_t>((packet.at(kIpv4At) & 0xfu) * 4, packet.size() - kIpv4At);
   set16(packet, kIpv4At + 10, 0);
   set16(packet, kIpv4At + 10, simple_checksum(std::span(packet).subspan(kIpv4At, bytes)));
 }
