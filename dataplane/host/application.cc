@@ -1,0 +1,498 @@
+#include "dataplane/host/application.h"
+
+#include <sys/eventfd.h>
+
+#include <bit>
+
+#include "dataplane/base/check.h"
+#include "dataplane/host/socket.h"
+
+namespace ringroad::host {
+namespace {
+
+// Counters have one writer at a time; readers may be elsewhere.
+void add(std::atomic<std::uint64_t>& counter, std::uint64_t n = 1) {
+  counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+}
+
+// Of two results of one broadcast, the one the sender must hear: delivered yields to all others,
+// unknown to none.
+std::uint8_t worse(std::uint8_t a, std::uint8_t b) {
+  const auto rank = [](std::uint8_t result) {
+    if (result == 0) return 0;
+    if (result == static_cast<std::uint8_t>(Outcome::kDelivered)) return 1;
+    if (result == static_cast<std::uint8_t>(Outcome::kNoReceiver)) return 2;
+    return result == static_cast<std::uint8_t>(Outcome::kUnknown) ? 4 : 3;
+  };
+  return rank(b) > rank(a) ? b : a;
+}
+
+constexpr std::uint8_t refused(SendResult result) {
+  return static_cast<std::uint8_t>(kRefused + static_cast<std::uint8_t>(result));
+}
+
+}  // namespace
+
+Application::Application(const ApplicationConfig& config, const ChannelGeometry& geometry,
+                         SharedSegment segment)
+    : config_(config),
+      geometry_(geometry),
+      segment_(std::move(segment)),
+      control_(reinterpret_cast<ChannelControl*>(segment_.data())),
+      transmit_ring_(
+          reinterpret_cast<TransmitDescriptor*>(segment_.data() + geometry.transmit_ring)),
+      completion_ring_(reinterpret_cast<Completion*>(segment_.data() + geometry.completion_ring)),
+      receive_ring_(reinterpret_cast<ReceiveDescriptor*>(segment_.data() + geometry.receive_ring)),
+      return_ring_(reinterpret_cast<std::uint32_t*>(segment_.data() + geometry.return_ring)),
+      transmit_arena_(segment_.data() + geometry.transmit_arena),
+      receive_arena_(segment_.data() + geometry.receive_arena),
+      units_(kTransmitUnits),
+      quota_(
+          Quota::of(config.quota_percent, geometry.transmit_arena_bytes, config.message_bytes_max)),
+      receive_blocks_(geometry.receive_arena_bytes),
+      slots_(kReceiveSlots) {
+  RR_CHECK(segment_.bytes() >= geometry.segment_bytes);
+  // Last in, first out, lowest index first.
+  free_units_.reserve(kTransmitUnits);
+  for (std::uint32_t i = kTransmitUnits; i-- > 0;) {
+    free_units_.push_back(static_cast<std::uint16_t>(i));
+  }
+  free_slots_.reserve(kReceiveSlots);
+  for (std::uint32_t i = kReceiveSlots; i-- > 0;) {
+    free_slots_.push_back(static_cast<std::uint16_t>(i));
+  }
+  parked_lanes_.reserve(lanes_.size());
+  for (const NodeId peer : config_.peers) known_peers_ |= std::uint64_t{1} << (peer.value - 1);
+}
+
+// --- Sending -----------------------------------------------------------------------------------
+
+std::uint32_t Application::poll(Nanos /*now*/, Sender& sender) {
+  if (deaf_) return 0;
+  std::uint32_t work = take_returns();
+  if (!parked_lanes_.empty()) work += retry_parked(sender);
+  work += take_descriptors(sender);
+  refresh_next_peer(sender);
+  return work;
+}
+
+std::uint32_t Application::take_descriptors(Sender& sender) {
+  const std::uint32_t tail = control().application.transmit_tail.load(std::memory_order_acquire);
+  const std::uint32_t waiting = tail - transmit_head_;
+  stuck_ = false;
+  if (waiting == 0) return 0;
+  if (waiting > kTransmitRing || !read_completion_head()) {
+    violation(kViolationsMax);
+    return 0;
+  }
+  const std::uint32_t burst = std::min(waiting, kTransmitBurst);
+  std::uint32_t taken = 0;
+  while (taken < burst && !deaf_) {
+    const auto descriptor = copy_once(&transmit_ring_[transmit_head_ % kTransmitRing]);
+    if (!is_well_formed(descriptor)) {
+      violation(1);
+    } else if (take(descriptor, sender) == Taken::kNoRoom) {
+      stuck_ = true;
+      break;
+    } else {
+      add(counters_.messages_taken);
+      add(counters_.bytes_taken, descriptor.length);
+    }
+    ++transmit_head_;
+    ++taken;
+  }
+  return taken;
+}
+
+bool Application::is_well_formed(const TransmitDescriptor& descriptor) const {
+  return descriptor.offset <= geometry_.transmit_arena_bytes &&
+         descriptor.length <= geometry_.transmit_arena_bytes - descriptor.offset &&
+         (descriptor.flags & ~kTransmitFlagsKnown) == 0;
+}
+
+Application::Taken Application::take(const TransmitDescriptor& descriptor, Sender& sender) {
+  if (descriptor.to == kBroadcast.value) return take_broadcast(descriptor, sender);
+  if (free_units_.empty() || !has_completion_room(1)) return Taken::kNoRoom;
+  const bool is_known =
+      descriptor.to >= 1 && descriptor.to <= kNodesMax &&
+      (descriptor.to == config_.self.value || (known_peers_ >> (descriptor.to - 1) & 1) != 0);
+  if (!is_known) {
+    refuse(descriptor, SendResult::kNoSuchNode);
+  } else if (descriptor.priority == 0 || descriptor.priority >= kPriorities) {
+    refuse(descriptor, SendResult::kBadPriority);
+  } else if (descriptor.length > config_.message_bytes_max) {
+    refuse(descriptor, SendResult::kTooLarge);
+  } else if (!quota_.has_room(descriptor.to, descriptor.length)) {
+    refuse(descriptor, SendResult::kQuotaFull);
+  } else {
+    const std::uint16_t index = new_unit();
+    units_[index] = Unit{.token = descriptor.token,
+                         .offset = descriptor.offset,
+                         .length = descriptor.length,
+                         .type = descriptor.type,
+                         .to = descriptor.to,
+                         .parent = kNoUnit,
+                         .next = kNoUnit,
+                         .remaining = 0,
+                         .priority = descriptor.priority,
+                         .flags = descriptor.flags,
+                         .result = 0,
+                         .in_use = true};
+    quota_.take(descriptor.to, descriptor.length);
+    offer_or_park(index, sender);
+  }
+  return Taken::kDone;
+}
+
+// A broadcast is one unit of its own, told to the application once, and one for each peer in its
+// mask. The library chose the peers when it told its caller how many it accepted.
+Application::Taken Application::take_broadcast(const TransmitDescriptor& descriptor,
+                                               Sender& sender) {
+  const auto count = static_cast<std::uint32_t>(std::popcount(descriptor.peers));
+  if (free_units_.size() < count + 1 || !has_completion_room(count + 1)) return Taken::kNoRoom;
+  SendResult bad = SendResult::kAccepted;
+  if (count == 0 || (descriptor.peers & ~known_peers_) != 0) bad = SendResult::kNoSuchNode;
+  if (descriptor.priority == 0 || descriptor.priority >= kPriorities) {
+    bad = SendResult::kBadPriority;
+  }
+  if (descriptor.length > config_.message_bytes_max) bad = SendResult::kTooLarge;
+  if (bad != SendResult::kAccepted) {
+    refuse(descriptor, bad);
+    return Taken::kDone;
+  }
+  const std::uint16_t parent = new_unit();
+  units_[parent] = Unit{.token = descriptor.token,
+                        .offset = descriptor.offset,
+                        .length = descriptor.length,
+                        .type = descriptor.type,
+                        .to = kBroadcast.value,
+                        .parent = kNoUnit,
+                        .next = kNoUnit,
+                        .remaining = static_cast<std::uint16_t>(count),
+                        .priority = descriptor.priority,
+                        .flags = descriptor.flags,
+                        .result = 0,
+                        .in_use = true};
+  for (std::uint64_t left = descriptor.peers; left != 0; left &= left - 1) {
+    const auto to = static_cast<std::uint16_t>(std::countr_zero(left) + 1);
+    const std::uint16_t index = new_unit();
+    units_[index] = units_[parent];
+    units_[index].to = to;
+    units_[index].parent = parent;
+    const bool has_room = quota_.has_room(to, descriptor.length);
+    quota_.take(to, descriptor.length);
+    if (has_room) {
+      offer_or_park(index, sender);
+    } else {
+      add(counters_.messages_refused);
+      end_unit(index, refused(SendResult::kQuotaFull));
+    }
+  }
+  return Taken::kDone;
+}
+
+std::uint16_t Application::new_unit() {
+  const std::uint16_t index = free_units_.back();
+  free_units_.pop_back();
+  return index;
+}
+
+SendResult Application::offer(std::uint16_t index, Sender& sender) {
+  const Unit& unit = units_[index];
+  return sender.send(OutboundMessage{.to = NodeId{unit.to},
+                                     .type = MessageType{unit.type},
+                                     .priority = Priority{unit.priority},
+                                     .owner = config_.index,
+                                     .length = unit.length,
+                                     .payload = transmit_arena_ + unit.offset,
+                                     .token = index});
+}
+
+void Application::offer_or_park(std::uint16_t index, Sender& sender) {
+  const Unit unit = units_[index];  // a copy: it may end within the offer
+  const Lane& lane = lanes_[lane_index(unit.to, unit.priority)];
+  if (lane.first != kNoUnit) {
+    park(index);
+    return;
+  }
+  const SendResult result = offer(index, sender);
+  if (result == SendResult::kAccepted) return;
+  if (result == SendResult::kQueueFull) {
+    park(index);
+  } else {
+    add(counters_.messages_refused);
+    end_unit(index, refused(result));
+  }
+  refresh_state(NodeId{unit.to}, unit.priority, sender);
+}
+
+void Application::park(std::uint16_t index) {
+  Unit& unit = units_[index];
+  const std::size_t at = lane_index(unit.to, unit.priority);
+  Lane& lane = lanes_[at];
+  unit.next = kNoUnit;
+  if (lane.first == kNoUnit) {
+    lane.first = index;
+    parked_lanes_.push_back(static_cast<std::uint16_t>(at));
+  } else {
+    units_[lane.last].next = index;
+  }
+  lane.last = index;
+  add(counters_.messages_waited);
+}
+
+std::uint32_t Application::retry_parked(Sender& sender) {
+  std::uint32_t work = 0;
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < parked_lanes_.size(); ++i) {
+    Lane& lane = lanes_[parked_lanes_[i]];
+    const NodeId node{static_cast<std::uint16_t>(parked_lanes_[i] / kPriorities)};
+    const auto priority = static_cast<std::uint8_t>(parked_lanes_[i] % kPriorities);
+    while (lane.first != kNoUnit) {
+      const std::uint16_t index = lane.first;
+      lane.first = units_[index].next;
+      const SendResult result = offer(index, sender);
+      if (result == SendResult::kQueueFull) {
+        lane.first = index;
+        break;
+      }
+      ++work;
+      if (result != SendResult::kAccepted) {
+        add(counters_.messages_refused);
+        end_unit(index, refused(result));
+      }
+    }
+    if (lane.first != kNoUnit) {
+      parked_lanes_[kept++] = parked_lanes_[i];
+    } else {
+      lane.last = kNoUnit;
+    }
+    refresh_state(node, priority, sender);
+  }
+  parked_lanes_.resize(kept);
+  return work;
+}
+
+void Application::on_outcome(NodeId peer, std::uint64_t token, Outcome outcome) {
+  RR_CHECK(token < kTransmitUnits);
+  const Unit& unit = units_[token];
+  RR_CHECK(unit.in_use && unit.to == peer.value);
+  add(counters_.outcomes[static_cast<std::size_t>(outcome)]);
+  end_unit(static_cast<std::uint16_t>(token), static_cast<std::uint8_t>(outcome));
+}
+
+void Application::end_unit(std::uint16_t index, std::uint8_t result) {
+  Unit& unit = units_[index];
+  unit.in_use = false;
+  free_units_.push_back(index);
+  if (unit.to != kBroadcast.value) quota_.give_back(unit.to, unit.length);
+  if (unit.parent == kNoUnit) {
+    complete({unit.token, 1, unit.to, result, kCompletionFinal});
+    return;
+  }
+  Unit& whole = units_[unit.parent];
+  whole.result = worse(whole.result, result);
+  if ((whole.flags & kTransmitEachOutcome) != 0) complete({unit.token, 1, unit.to, result, 0});
+  if (--whole.remaining == 0) end_unit(unit.parent, whole.result);
+}
+
+void Application::refuse(const TransmitDescriptor& descriptor, SendResult result) {
+  add(counters_.messages_refused);
+  complete({descriptor.token, 1, descriptor.to, refused(result), kCompletionFinal});
+}
+
+// Room was reserved when the descriptor was taken. Final completions of consecutive tokens with the
+// same result share an entry as long as it has not been published.
+void Application::complete(const Completion& completion) {
+  Completion& last = last_completion_;
+  const bool joins = completion_tail_ != shown_completion_tail_ &&
+                     completion.flags == kCompletionFinal && last.flags == kCompletionFinal &&
+                     completion.result == last.result &&
+                     completion.token == last.token + last.count;
+  if (joins) {
+    ++last.count;
+  } else {
+    last = completion;
+    ++completion_tail_;
+  }
+  completion_ring_[(completion_tail_ - 1) % kCompletionRing] = last;
+}
+
+// Units in use owe at most one completion each.
+bool Application::has_completion_room(std::uint32_t units) const {
+  return completion_tail_ - completion_head_ + units_in_use() + units <= kCompletionRing;
+}
+
+bool Application::read_completion_head() {
+  completion_head_ = control().application.completion_head.load(std::memory_order_acquire);
+  return completion_tail_ - completion_head_ <= kCompletionRing &&
+         shown_completion_tail_ - completion_head_ <= kCompletionRing;
+}
+
+// --- Receiving ---------------------------------------------------------------------------------
+
+DeliverResult Application::on_message(const InboundMessage& message) {
+  if (deaf_) return DeliverResult::kNoReceiver;
+  if (free_slots_.empty()) take_returns();
+  std::uint32_t offset = 0;
+  const bool has_slot = !free_slots_.empty();
+  if (has_slot && message.length != 0) offset = receive_blocks_.allocate(message.length);
+  if (!has_slot || offset == BlockAllocator::kNone) {
+    add(counters_.receive_busy);
+    return DeliverResult::kBusy;
+  }
+  message.copy_to(receive_arena_ + offset);
+  const std::uint16_t index = free_slots_.back();
+  free_slots_.pop_back();
+  Slot& slot = slots_[index];
+  slot.offset = offset;
+  slot.length = message.length;
+  slot.in_use = true;
+  receive_ring_[receive_tail_ % kReceiveSlots] = {
+      .offset = offset,
+      .length = message.length,
+      .type = message.type.value,
+      .from = message.from.value,
+      .priority = message.priority.value,
+      .zero = 0,
+      .slot = std::uint32_t{slot.generation} << 16 | index,
+      .zeros = {}};
+  ++receive_tail_;
+  add(counters_.messages_received);
+  add(counters_.bytes_received, message.length);
+  return DeliverResult::kDelivered;
+}
+
+std::uint32_t Application::take_returns() {
+  if (deaf_) return 0;
+  const std::uint32_t tail = control().application.return_tail.load(std::memory_order_acquire);
+  const std::uint32_t count = tail - return_head_;
+  if (count > kReceiveSlots) {
+    violation(kViolationsMax);
+    return 0;
+  }
+  for (; return_head_ != tail && !deaf_; ++return_head_) {
+    const std::uint32_t returned = copy_once(&return_ring_[return_head_ % kReceiveSlots]);
+    const std::uint32_t index = returned & 0xffff;
+    if (index >= kReceiveSlots || !slots_[index].in_use ||
+        slots_[index].generation != returned >> 16) {
+      violation(1);
+      continue;
+    }
+    Slot& slot = slots_[index];
+    if (slot.length != 0) receive_blocks_.release(slot.offset, slot.length);
+    slot.in_use = false;
+    ++slot.generation;
+    free_slots_.push_back(static_cast<std::uint16_t>(index));
+  }
+  return count;
+}
+
+// --- What the application sees -----------------------------------------------------------------
+
+void Application::refresh_state(NodeId node, std::uint8_t priority, const Sender& sender) {
+  std::uint8_t state = kPeerKnown;
+  const bool is_self = node == config_.self;
+  if (is_self || sender.is_connected(node)) state |= kPeerConnected;
+  if (lanes_[lane_index(node.value, priority)].first != kNoUnit) {
+    const auto reason =
+        is_self ? Backpressure::kNone : sender.backpressure(node, Priority{priority});
+    state |= kPeerBlocked;
+    state = static_cast<std::uint8_t>(state | static_cast<unsigned>(reason) << kPeerReasonShift);
+  }
+  std::atomic<std::uint8_t>& shown = control().peers[node.value][priority];
+  if (shown.load(std::memory_order_relaxed) == state) return;
+  shown.store(state, std::memory_order_relaxed);
+  state_changed_ = true;
+}
+
+// One peer a pass: links come and go slowly, and blocked lanes are refreshed as they are retried.
+void Application::refresh_next_peer(const Sender& sender) {
+  const NodeId node = next_peer_ == config_.peers.size() ? config_.self : config_.peers[next_peer_];
+  next_peer_ = next_peer_ == config_.peers.size() ? 0 : next_peer_ + 1;
+  const std::uint8_t shown = control().peers[node.value][1].load(std::memory_order_relaxed);
+  const bool connected = node == config_.self || sender.is_connected(node);
+  const bool matches = (shown & kPeerKnown) != 0 && ((shown & kPeerConnected) != 0) == connected;
+  if (matches) return;
+  for (std::uint8_t priority = 0; priority < kPriorities; ++priority) {
+    refresh_state(node, priority, sender);
+  }
+}
+
+void Application::publish() {
+  const bool changed = transmit_head_ != shown_transmit_head_ ||
+                       completion_tail_ != shown_completion_tail_ ||
+                       receive_tail_ != shown_receive_tail_ || state_changed_;
+  if (!changed) return;
+  DataplaneIndices& shown = control().dataplane;
+  if (transmit_head_ != shown_transmit_head_) {
+    shown.transmit_head.store(transmit_head_, std::memory_order_release);
+  }
+  if (completion_tail_ != shown_completion_tail_) {
+    shown.completion_tail.store(completion_tail_, std::memory_order_release);
+  }
+  if (receive_tail_ != shown_receive_tail_) {
+    shown.receive_tail.store(receive_tail_, std::memory_order_release);
+  }
+  shown_transmit_head_ = transmit_head_;
+  shown_completion_tail_ = completion_tail_;
+  shown_receive_tail_ = receive_tail_;
+  state_changed_ = false;
+  // Pairs with the application's fence between setting its flag and looking at the rings again.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  std::atomic<std::uint32_t>& asleep = control().application_asleep.value;
+  if (asleep.load(std::memory_order_relaxed) == 0) return;
+  asleep.store(0, std::memory_order_relaxed);
+  add(counters_.bells);
+  ring_bell(config_.bell);
+}
+
+bool Application::arm() {
+  if (deaf_) return true;
+  control().dataplane_asleep.value.store(1, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  const ApplicationIndices& written = control().application;
+  // What cannot be taken is no work until completions are read (which rings) or units end.
+  const bool can_take =
+      written.transmit_tail.load(std::memory_order_relaxed) != transmit_head_ &&
+      (!stuck_ || written.completion_head.load(std::memory_order_relaxed) != completion_head_);
+  return !can_take && written.return_tail.load(std::memory_order_relaxed) == return_head_;
+}
+
+void Application::disarm() { control().dataplane_asleep.value.store(0, std::memory_order_relaxed); }
+
+void Application::violation(std::uint32_t weight) {
+  add(counters_.violations);
+  violations_ += weight;
+  if (violations_ < kViolationsMax || deaf_) return;
+  deaf_ = true;
+  tell_verdict(Verdict::kGarbage);
+  broken_.store(true, std::memory_order_release);
+  // An eventfd of ours alone: one write cannot block.
+  ::eventfd_write(config_.notice, 1);
+}
+
+ChannelCounts Application::counts() const {
+  const auto read = [](const std::atomic<std::uint64_t>& counter) {
+    return counter.load(std::memory_order_relaxed);
+  };
+  ChannelCounts counts{.messages_taken = read(counters_.messages_taken),
+                       .bytes_taken = read(counters_.bytes_taken),
+                       .messages_refused = read(counters_.messages_refused),
+                       .messages_waited = read(counters_.messages_waited),
+                       .messages_received = read(counters_.messages_received),
+                       .bytes_received = read(counters_.bytes_received),
+                       .receive_busy = read(counters_.receive_busy),
+                       .outcomes = {},
+                       .violations = read(counters_.violations),
+                       .bells = read(counters_.bells)};
+  for (std::size_t i = 0; i < 5; ++i) counts.outcomes[i] = read(counters_.outcomes[i]);
+  return counts;
+}
+
+void Application::tell_verdict(Verdict verdict) {
+  control().dataplane.verdict.store(verdict, std::memory_order_release);
+  ring_bell(config_.bell);
+}
+
+}  // namespace ringroad::host

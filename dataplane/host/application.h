@@ -1,0 +1,174 @@
+// An attached application, as the io lcore sees it: takes its descriptors, copies to it what
+// arrives, tells it outcomes. Made and destroyed by the slow path (HostServer); between attach and
+// detach owned by the io lcore, which alone calls the Endpoint functions. Nothing is allocated
+// after construction.
+//
+// The application is not trusted. All bookkeeping is here, in private memory; what is read from the
+// shared segment is read once and checked. Descriptors no library writes are counted and skipped;
+// the kViolationsMax-th of them, or one index that cannot be, ends the conversation: the verdict is
+// published and its rings are not looked at again.
+//
+// A message the node's queue has no room for is parked here, in order, and offered again in every
+// pass; the application reads that (peer, priority) as blocked meanwhile. So of what a library
+// commits, only messages to a peer whose link just went down are refused late, and those it is
+// told about.
+//
+// Invariants: units in use + free units = kTransmitUnits. Unread completions + those still owed
+// never exceed kCompletionRing. Delivered and not returned never exceeds kReceiveSlots.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "dataplane/core/endpoint.h"
+#include "dataplane/host/block_allocator.h"
+#include "dataplane/host/layout.h"
+#include "dataplane/host/protocol.h"
+#include "dataplane/host/quota.h"
+#include "dataplane/host/shared_segment.h"
+
+namespace ringroad::host {
+
+// One writer at a time, the io lcore; read from anywhere.
+struct ApplicationCounters {
+  std::atomic<std::uint64_t> messages_taken, bytes_taken, messages_refused, messages_waited,
+      messages_received, bytes_received, receive_busy, outcomes[5], violations, bells;
+};
+
+inline constexpr std::uint32_t kViolationsMax = 16;
+inline constexpr std::uint32_t kTransmitBurst = 256;  // descriptors taken in one poll
+
+struct ApplicationConfig {
+  std::uint16_t index = 0;  // names the endpoint, below kApplicationsMax
+  NodeId self;
+  std::vector<NodeId> peers;
+  std::uint32_t message_bytes_max = 0;
+  std::uint32_t quota_percent = 100;
+  int bell = -1;    // rung for the application; owned by the caller, outlives this
+  int notice = -1;  // eventfd written once when the application is broken; likewise
+};
+
+class Application final : public Endpoint {
+ public:
+  // `segment` is mapped and populated, laid out as `geometry` says.
+  Application(const ApplicationConfig& config, const ChannelGeometry& geometry,
+              SharedSegment segment);
+
+  DeliverResult on_message(const InboundMessage& message) override;
+  void on_outcome(NodeId peer, std::uint64_t token, Outcome outcome) override;
+  std::uint32_t poll(Nanos now, Sender& sender) override;
+  void publish() override;
+  bool arm() override;
+  void disarm() override;
+
+  std::uint16_t index() const { return config_.index; }
+  // Any thread may ask: it sent garbage, and is to be detached.
+  bool is_broken() const { return broken_.load(std::memory_order_acquire); }
+  // The slow path, once the io lcore has let go: says why, and wakes the application.
+  void tell_verdict(Verdict verdict);
+  // Any thread may read these.
+  ChannelCounts counts() const;
+  // For tests and invariants: nothing in flight, everything returned.
+  std::uint32_t units_in_use() const {
+    return kTransmitUnits - static_cast<std::uint32_t>(free_units_.size());
+  }
+  std::uint32_t slots_in_use() const {
+    return kReceiveSlots - static_cast<std::uint32_t>(free_slots_.size());
+  }
+
+ private:
+  static constexpr std::uint16_t kNoUnit = 0xffff;
+
+  // One message toward one node, or the broadcast it belongs to.
+  struct Unit {
+    std::uint64_t token;  // the application's
+    std::uint32_t offset, length, type;
+    std::uint16_t to;
+    std::uint16_t parent;     // the broadcast's unit, or kNoUnit
+    std::uint16_t next;       // parked behind this one
+    std::uint16_t remaining;  // of a broadcast: peers not heard of
+    std::uint8_t priority;
+    std::uint8_t flags;
+    std::uint8_t result;  // of a broadcast: the worst so far
+    bool in_use;
+  };
+
+  // Messages of one (node, priority) that wait for room in the node's queue.
+  struct Lane {
+    std::uint16_t first = kNoUnit, last = kNoUnit;
+  };
+
+  struct Slot {
+    std::uint32_t offset = 0, length = 0;
+    std::uint16_t generation = 0;
+    bool in_use = false;
+  };
+
+  std::uint32_t take_returns();
+  std::uint32_t retry_parked(Sender& sender);
+  std::uint32_t take_descriptors(Sender& sender);
+  enum class Taken : std::uint8_t { kDone, kNoRoom };
+  Taken take(const TransmitDescriptor& descriptor, Sender& sender);
+  Taken take_broadcast(const TransmitDescriptor& descriptor, Sender& sender);
+  bool is_well_formed(const TransmitDescriptor& descriptor) const;
+  bool has_completion_room(std::uint32_t units) const;
+  void offer_or_park(std::uint16_t index, Sender& sender);
+  SendResult offer(std::uint16_t index, Sender& sender);
+  void park(std::uint16_t index);
+  void end_unit(std::uint16_t index, std::uint8_t result);
+  void complete(const Completion& completion);
+  void refuse(const TransmitDescriptor& descriptor, SendResult result);
+  std::uint16_t new_unit();
+  std::size_t lane_index(std::uint16_t node, std::uint8_t priority) const {
+    return std::size_t{node} * kPriorities + priority;
+  }
+  void refresh_state(NodeId node, std::uint8_t priority, const Sender& sender);
+  void refresh_next_peer(const Sender& sender);
+  void violation(std::uint32_t weight);
+  bool read_completion_head();
+  ChannelControl& control() const { return *control_; }
+
+  ApplicationConfig config_;
+  ChannelGeometry geometry_;
+  SharedSegment segment_;
+  ChannelControl* control_;
+  TransmitDescriptor* transmit_ring_;
+  Completion* completion_ring_;
+  ReceiveDescriptor* receive_ring_;
+  std::uint32_t* return_ring_;
+  const std::byte* transmit_arena_;
+  std::byte* receive_arena_;
+
+  // Sending.
+  std::uint32_t transmit_head_ = 0;
+  std::uint32_t completion_tail_ = 0, completion_head_ = 0;
+  std::vector<Unit> units_;
+  std::vector<std::uint16_t> free_units_;
+  QuotaLedger quota_;
+  std::array<Lane, (kNodesMax + 1) * kPriorities> lanes_;
+  std::vector<std::uint16_t> parked_lanes_;  // those with anything in them
+  std::uint64_t known_peers_ = 0;            // bit n: node n + 1
+  Completion last_completion_{};
+
+  // Receiving.
+  std::uint32_t receive_tail_ = 0;
+  std::uint32_t return_head_ = 0;
+  BlockAllocator receive_blocks_;
+  std::vector<Slot> slots_;
+  std::vector<std::uint16_t> free_slots_;
+
+  // What the application has been shown; publish() compares.
+  std::uint32_t shown_transmit_head_ = 0, shown_completion_tail_ = 0, shown_receive_tail_ = 0;
+  bool state_changed_ = false;
+  bool stuck_ = false;  // a descriptor waits for units or for room among the completions
+  std::size_t next_peer_ = 0;
+  std::uint32_t violations_ = 0;
+  bool deaf_ = false;  // the io lcore's own copy of broken_
+  std::atomic<bool> broken_{false};
+  ApplicationCounters counters_{};
+};
+
+}  // namespace ringroad::host
