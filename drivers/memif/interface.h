@@ -37,6 +37,7 @@ struct Statistics {
   std::uint64_t packets_received = 0, packets_sent = 0;
   std::uint64_t bytes_received = 0, bytes_sent = 0;
   std::uint64_t received_too_long = 0, received_malformed = 0, send_ring_full = 0;
+  std::uint64_t send_too_long = 0;  // dropped: would not fit the peer's whole empty ring
   std::uint64_t connects = 0, disconnects = 0, protocol_errors = 0;
 };
 
@@ -66,6 +67,8 @@ class Interface {
   std::uint32_t service(Nanos now);
   bool is_connected() const;
   std::string peer_name() const;
+  // Why the last connection ended or did not come about; empty when it never failed.
+  std::string last_error() const;
 
   // Whole packets, chained buffers joined. Returns how many were filled from the front.
   std::size_t receive(std::span<ReceiveBuffer> packets);
