@@ -98,9 +98,9 @@ def run_suite(build_dir, suite, arguments):
         if os.path.exists(stale):
             os.remove(stale)
     jobs = 1 if suite in ONE_AT_A_TIME else arguments.jobs
-    command = ["meson", "test", "-C", build_dir, "--no-rebuild", "--suite", suite, "--logbase", base,
-               "--print-errorlogs", "--num-processes", str(jobs), "--timeout-multiplier",
-               str(arguments.timeout_multiplier)]
+    command = ["meson", "test", "-C", build_dir, "--no-rebuild", "--suite", suite,
+               "--logbase", base, "--print-errorlogs", "--num-processes", str(jobs),
+               "--timeout-multiplier", str(arguments.timeout_multiplier)]
     started = time.monotonic()
     code = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
     if not os.path.exists(paths[0]):
