@@ -82,8 +82,15 @@ class Planner {
             cpu.kind == wanted_kind(role) ? 0U : 1U,
             on_core,
             cpu.numa_node == home_node_ ? 0U : 1U,
-            is_loop(role) && cpu.id == 0 ? 1U : 0U,
+            is_loop(role) ? housekeeping(cpu) : 0U,
             cpu.id};
+  }
+
+  // 2 for CPU 0, 1 for its SMT siblings, 0 for others.
+  std::uint32_t housekeeping(const Cpu& cpu) const {
+    const Cpu* first = topology_.find(0);
+    if (first == nullptr || first->core != cpu.core) return 0;
+    return cpu.id == 0 ? 2 : 1;
   }
 
   void place(CpuRole role, std::uint32_t index, const Cpu& cpu) {
