@@ -60,8 +60,8 @@ void Bindings::unbind_all(std::uint16_t index) {
   }
 }
 
-// Backward-shift deletion (Knuth, The Art of Computer Programming, vol. 3, 6.4, algorithm R): closes
-// the hole so that no probe stops short and no tombstone is left.
+// Backward-shift deletion (Knuth, The Art of Computer Programming, vol. 3, 6.4, algorithm R):
+// closes the hole so that no probe stops short and no tombstone is left.
 void Bindings::erase(std::size_t i) {
   --types_;
   std::size_t hole = i;

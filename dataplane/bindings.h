@@ -22,7 +22,7 @@ enum class BindMode : std::uint8_t {
 
 enum class BindResult : std::uint8_t {
   kBound,
-  kTaken,      // exclusive to somebody else, or shared where exclusive was asked for
+  kTaken,  // exclusive to somebody else, or shared where exclusive was asked for
   kTableFull,
 };
 

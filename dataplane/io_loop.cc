@@ -17,15 +17,15 @@ IoLoop::~IoLoop() {
   if (bell_ >= 0) close(bell_);
 }
 
-absl::Status IoLoop::watch(int descriptor, bool edge) {
+absl::Status IoLoop::watch(int descriptor) {
   if (epoll_ < 0) {
     epoll_ = epoll_create1(EPOLL_CLOEXEC);
     bell_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (epoll_ < 0 || bell_ < 0) return absl::ErrnoToStatus(errno, "epoll for an io lcore");
-    if (auto status = watch(bell_, true); !status.ok()) return status;
+    if (auto status = watch(bell_); !status.ok()) return status;
   }
   epoll_event event{};
-  event.events = EPOLLIN | (edge ? EPOLLET : 0u);
+  event.events = EPOLLIN;
   if (epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event) != 0) {
     return absl::ErrnoToStatus(errno, "epoll_ctl for an io lcore");
   }
@@ -37,14 +37,10 @@ absl::Status IoLoop::add(Node& node, CommandSource* commands) {
   const int port = node.port().wait_descriptor();
   if (port < 0) {
     blind_ = true;
-  } else if (auto status = watch(port, false); !status.ok()) {
+  } else if (auto status = watch(port); !status.ok()) {
     return status;
   }
-  // Bells are eventfds that nobody reads: every write is an edge.
-  if (commands != nullptr && commands->wait_descriptor() >= 0) {
-    return watch(commands->wait_descriptor(), true);
-  }
-  return absl::OkStatus();
+  return commands == nullptr ? absl::OkStatus() : watch(commands->wait_descriptor());
 }
 
 void IoLoop::run() {
@@ -87,7 +83,10 @@ void IoLoop::sleep(Nanos now) {
     statistics_.sleep_ns.fetch_add(static_cast<std::uint64_t>((monotonic_now() - now).count),
                                    std::memory_order_relaxed);
   }
-  for (const Member& member : members_) member.node->disarm();
+  for (const Member& member : members_) {
+    member.node->disarm();
+    if (idle && member.commands != nullptr) member.commands->woke();
+  }
 }
 
 void IoLoop::stop() {

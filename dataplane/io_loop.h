@@ -22,7 +22,8 @@ class CommandSource {
  public:
   virtual ~CommandSource() = default;
   virtual std::uint32_t poll(Node& node) = 0;  // applies what has come; returns how much
-  virtual int wait_descriptor() const = 0;     // readable (edge) when a command came; -1: none
+  virtual int wait_descriptor() const = 0;     // readable when a command came
+  virtual void woke() = 0;                     // after a sleep: quiet the descriptor
 };
 
 struct IoLoopStatistics {
@@ -58,7 +59,7 @@ class IoLoop {
     CommandSource* commands;
   };
   void sleep(Nanos now);
-  absl::Status watch(int descriptor, bool edge);
+  absl::Status watch(int descriptor);
 
   Options options_;
   std::vector<Member> members_;

@@ -1,0 +1,116 @@
+// ringroad-dataplane: owns a node's port and moves its messages. Reads one configuration file, says
+// what it will take, takes it, and runs until it is told to stop.
+//
+// Exit codes: 0 stopped as asked, 1 failed, 2 the command line or the configuration is wrong.
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <iostream>
+#include <thread>
+
+#include "absl/strings/str_join.h"
+#include "dataplane/config.h"
+#include "dataplane/runtime.h"
+#include "hugepages/eal.h"
+
+namespace {
+
+using namespace ringroad;
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+// SIGINT and SIGTERM, blocked in every thread started from now on, so that one can wait for them.
+sigset_t block_stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+int fail(int code, const absl::Status& status) {
+  std::string text(status.message());
+  std::size_t start = 0;
+  while (start <= text.size()) {
+    const std::size_t end = std::min(text.find('\n', start), text.size());
+    const std::string line = text.substr(start, end - start);
+    // A mend stands under what it mends, without the program's name.
+    const bool continues = line.rfind("  ", 0) == 0;
+    std::cerr << (continues ? "" : "ringroad-dataplane: ") << line << "\n";
+    start = end + 1;
+  }
+  return code;
+}
+
+void print_start(const Runtime& runtime, const NodeConfig& config) {
+  std::cerr << describe(runtime.plan(), config);
+}
+
+int run(const NodeConfig& config) {
+  const sigset_t signals = block_stop_signals();
+  auto runtime = Runtime::create(config, {});
+  if (!runtime.ok()) return fail(kFailed, runtime.status());
+  print_start(**runtime, config);
+  const PortCapabilities& port = (*runtime)->node().port().capabilities();
+  std::cerr << "port     " << port.kind << " (" << port.driver << "), MTU " << port.mtu << "\n"
+            << "WARNING  plain: frames are NOT encrypted (/security/tls/enabled is false)\n"
+            << "ready    node " << config.local_node.node_id.value << " at "
+            << to_string(config.local_node.bind_address) << ":" << config.local_node.bind_port
+            << ", applications at " << config.host.socket << std::endl;
+  std::jthread stopper([&signals, raw = runtime->get()] {
+    int number = 0;
+    sigwait(&signals, &number);
+    raw->stop();
+  });
+  (*runtime)->run();
+  std::cerr << "stopped  node " << config.local_node.node_id.value << std::endl;
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{
+      "Runs a Ringroad node: owns its port, keeps its links, serves the programs on this machine.\n"
+      "\n"
+      "  ringroad-dataplane --config node1.json          run until SIGTERM or ctrl-C\n"
+      "  ringroad-dataplane --config node1.json --check  is the file right? exit code 0 or 2\n"
+      "  ringroad-dataplane --config node1.json --plan   CPUs and memory it would take"};
+  std::string path;
+  bool check = false, print = false, plan_only = false, print_eal = false;
+  app.add_option("-c,--config", path, "the node's JSON configuration file")->required();
+  auto* modes = app.add_option_group("instead of running");
+  modes->add_flag("--check", check, "read and check the configuration");
+  modes->add_flag("--print-config", print, "print it whole, defaults filled in");
+  modes->add_flag("--plan", plan_only, "print the CPUs and the memory it would take");
+  modes->add_flag("--print-eal", print_eal, "print the arguments DPDK would be started with");
+  modes->require_option(0, 1);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsage;
+  }
+
+  auto config = read_config(path);
+  if (!config.ok()) return fail(kUsage, config.status());
+  if (check) {
+    std::cout << path << ": ok\n";
+    return 0;
+  }
+  if (print) {
+    std::cout << print_config(*config) << "\n";
+    return 0;
+  }
+  if (plan_only || print_eal) {
+    auto plan = plan_runtime(*config);
+    if (!plan.ok()) return fail(kFailed, plan.status());
+    std::cout << (print_eal ? print_eal_arguments(plan->eal_arguments) + "\n"
+                            : describe(*plan, *config));
+    return 0;
+  }
+  return run(*config);
+}

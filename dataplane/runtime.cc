@@ -1,0 +1,197 @@
+#include "dataplane/runtime.h"
+
+#include <poll.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "dataplane/clock.h"
+#include "dataplane/host_commands.h"
+#include "drivers/factory.h"
+#include "hugepages/eal.h"
+#include "hugepages/mempool.h"
+
+namespace ringroad {
+namespace {
+
+// On a CPU that others need too, spinning only delays them.
+constexpr Nanos kSpinAlone = microseconds(50);
+constexpr Nanos kSpinShared = microseconds(5);
+
+// Lets the calling thread run on all of `cpus` again, after EAL pinned it to one.
+void float_over(const std::vector<std::uint32_t>& cpus) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (std::uint32_t cpu : cpus) CPU_SET(cpu, &set);
+  // Best effort: on failure it stays pinned, which is slower, not wrong.
+  (void)sched_setaffinity(0, sizeof set, &set);
+}
+
+absl::StatusOr<std::uint64_t> random_seed() {
+  std::uint64_t seed = 0;
+  if (getrandom(&seed, sizeof seed, 0) != sizeof seed) {
+    return absl::ErrnoToStatus(errno, "getrandom");
+  }
+  return seed;
+}
+
+}  // namespace
+
+absl::StatusOr<RuntimePlan> plan_runtime(const NodeConfig& config) {
+  RuntimePlan plan;
+  auto topology = read_topology();
+  if (!topology.ok()) return topology.status();
+  plan.topology = *std::move(topology);
+  auto allowed = allowed_cpus();
+  if (!allowed.ok()) return allowed.status();
+  plan.allowed = *std::move(allowed);
+  // Consensus has no loop of its own yet, nor is there a log to write.
+  auto cpus = plan_cpus(plan.topology, plan.allowed, config.cpu,
+                        {.consensus = false, .control = true, .background = false});
+  if (!cpus.ok()) return cpus.status();
+  plan.cpus = *std::move(cpus);
+  plan.floating = config.cpu.idle == IdlePolicy::kAdaptive && config.cpu.io.empty();
+  plan.memory = plan_memory(config, plan.cpus);
+  const std::vector<MemoryDemand> demands = memory_demands(plan.memory);
+  auto offer = read_memory_offer();
+  if (!offer.ok()) return offer.status();
+  auto mode = choose_memory_mode(config.memory.mode, demands, *offer);
+  if (!mode.ok()) return mode.status();
+  plan.mode = *std::move(mode);
+  plan.eal_arguments = derive_eal_arguments(plan.cpus, plan.mode.mode, demands, config.eal_extra);
+  return plan;
+}
+
+std::string describe(const RuntimePlan& plan, const NodeConfig& config) {
+  std::string text = absl::StrCat("machine  ", describe(plan.topology), "\n");
+  if (plan.floating) {
+    absl::StrAppend(&text, "CPUs     loops float over CPUs ", absl::StrJoin(plan.allowed, ","),
+                    " and sleep when idle (adaptive); name /cpu/io to pin them\n");
+  } else {
+    absl::StrAppend(&text, describe(plan.cpus, plan.topology));
+  }
+  absl::StrAppend(&text, "memory   ", plan.mode.reason, "\n", describe(plan.memory));
+  absl::StrAppend(&text, "idle     ",
+                  config.cpu.idle == IdlePolicy::kPoll
+                      ? "poll: loops never sleep; for dedicated CPUs"
+                      : "adaptive: loops sleep when idle and are rung awake",
+                  "\n");
+  return text;
+}
+
+struct Runtime::Impl {
+  RuntimePlan plan;
+  std::unique_ptr<Eal> eal;
+  Mempool pool;
+  std::unique_ptr<Port> port;
+  std::unique_ptr<Node> node;
+  std::unique_ptr<host::HostServer> server;
+  std::unique_ptr<HostCommands> commands;
+  std::unique_ptr<IoLoop> loop;
+  std::thread slow;
+  std::atomic<bool> slow_stop{false};
+  int slow_bell = -1;
+
+  ~Impl() {
+    if (slow.joinable()) {
+      slow_stop.store(true);
+      (void)!write(slow_bell, "\1\0\0\0\0\0\0", 8);
+      slow.join();
+    }
+    if (slow_bell >= 0) close(slow_bell);
+    loop.reset();
+    node.reset();  // lets go of the applications before the server unmaps them
+    commands.reset();
+    server.reset();
+    if (port) port->stop();
+    port.reset();
+    pool.reset();
+    eal.reset();
+  }
+
+  absl::Status start_host(const NodeConfig& config) {
+    auto created = host::HostServer::create(host::host_server_config(config));
+    if (!created.ok()) return created.status();
+    server = *std::move(created);
+    commands = std::make_unique<HostCommands>(*server);
+    slow_bell = eventfd(0, EFD_CLOEXEC);
+    if (slow_bell < 0) return absl::ErrnoToStatus(errno, "eventfd");
+    return absl::OkStatus();
+  }
+
+  void serve() {
+    while (!slow_stop.load(std::memory_order_relaxed)) {
+      const Nanos now = monotonic_now();
+      if (server->service(now) != 0) continue;
+      pollfd waits[2] = {{server->wait_descriptor(), POLLIN, 0}, {slow_bell, POLLIN, 0}};
+      const Nanos wait = std::min(server->next_deadline() - now, seconds(1));
+      const int wait_ms = static_cast<int>(std::max<std::int64_t>(0, wait.count) / 1'000'000 + 1);
+      (void)::poll(waits, 2, wait_ms);
+    }
+  }
+};
+
+absl::StatusOr<std::unique_ptr<Runtime>> Runtime::create(const NodeConfig& config,
+                                                         const Options& options) {
+  auto impl = std::make_unique<Impl>();
+  auto plan = plan_runtime(config);
+  if (!plan.ok()) return plan.status();
+  impl->plan = *std::move(plan);
+
+  std::uint64_t seed = options.seed;
+  if (seed == 0) {
+    auto random = random_seed();
+    if (!random.ok()) return random.status();
+    seed = *random;
+  }
+
+  // The socket first: a name that is taken is the commonest mistake, and the cheapest to find.
+  if (options.applications) {
+    if (auto status = impl->start_host(config); !status.ok()) return status;
+  }
+  auto eal = Eal::start(impl->plan.eal_arguments);
+  if (!eal.ok()) return eal.status();
+  impl->eal = *std::move(eal);
+  auto pool = create_packet_pool("packets", impl->plan.memory.pools.front());
+  if (!pool.ok()) return pool.status();
+  impl->pool = *std::move(pool);
+  auto port = make_port(config.ports.front(), 0, config.local_node.node_id, impl->pool.get());
+  if (!port.ok()) return port.status();
+  impl->port = *std::move(port);
+  if (auto status = impl->port->start(); !status.ok()) return status;
+  auto node = Node::create(config, *impl->port, impl->pool.get(), seed, monotonic_now());
+  if (!node.ok()) return node.status();
+  impl->node = *std::move(node);
+
+  IoLoop::Options loop;
+  loop.idle = config.cpu.idle;
+  loop.spin = impl->plan.allowed.size() > 2 ? kSpinAlone : kSpinShared;
+  impl->loop = std::make_unique<IoLoop>(loop);
+  if (auto status = impl->loop->add(*impl->node, impl->commands.get()); !status.ok()) return status;
+  if (impl->server)
+    impl->slow = std::thread([raw = impl.get()] {
+      float_over(raw->plan.allowed);
+      raw->serve();
+    });
+  if (impl->plan.floating) float_over(impl->plan.allowed);
+  return std::unique_ptr<Runtime>(new Runtime(std::move(impl)));
+}
+
+Runtime::Runtime(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Runtime::~Runtime() = default;
+void Runtime::run() { impl_->loop->run(); }
+void Runtime::stop() { impl_->loop->stop(); }
+Node& Runtime::node() { return *impl_->node; }
+const RuntimePlan& Runtime::plan() const { return impl_->plan; }
+const IoLoopStatistics& Runtime::loop_statistics() const { return impl_->loop->statistics(); }
+
+}  // namespace ringroad

@@ -1,0 +1,282 @@
+// Two whole nodes in one process, joined by a patch cable, under a time of the test's own: what
+// arrives, what is told of it, and that every buffer comes back.
+#include "dataplane/node.h"
+
+#include <gtest/gtest.h>
+#include <rte_eal.h>
+#include <rte_mempool.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/pmd/eal_fixture.h"
+#include "tests/pmd/node/patch_port.h"
+
+namespace ringroad {
+namespace {
+
+constexpr std::uint32_t kMtu = 9'000;
+
+struct RecordingEndpoint final : Endpoint {
+  DeliverResult on_message(const InboundMessage& message) override {
+    if (busy) return DeliverResult::kBusy;
+    std::string text(message.length, '\0');
+    message.copy_to(reinterpret_cast<std::byte*>(text.data()));
+    received.push_back(text);
+    from = message.from;
+    return DeliverResult::kDelivered;
+  }
+  void on_outcome(NodeId, std::uint64_t token, Outcome outcome) override {
+    outcomes[token].push_back(outcome);
+  }
+  std::uint32_t poll(Nanos, Sender&) override { return 0; }
+  void publish() override { ++publishes; }
+  bool arm() override { return true; }
+  void disarm() override {}
+
+  bool busy = false;
+  NodeId from;
+  std::vector<std::string> received;
+  std::map<std::uint64_t, std::vector<Outcome>> outcomes;
+  int publishes = 0;
+};
+
+NodeConfig node_config(std::uint16_t self, std::uint16_t peer) {
+  NodeConfig config;
+  config.local_node.node_id = NodeId{self};
+  config.local_node.bind_address = Ipv4Address{0x0a4d0000u + self};
+  config.cluster_nodes.push_back(
+      {.node_id = NodeId{peer}, .address = Ipv4Address{0x0a4d0000u + peer}});
+  config.ports.push_back({});
+  config.tls_enabled = false;
+  return config;
+}
+
+class NodePair : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    pool_ = rte_pktmbuf_pool_create("node_test", 2'047, 64, 0, RTE_PKTMBUF_HEADROOM + kMtu + 64,
+                                    SOCKET_ID_ANY);
+    ASSERT_NE(pool_, nullptr);
+    cable_ = std::make_shared<PatchCable>();
+    for (std::uint16_t i = 0; i < 2; ++i) {
+      ports_[i] = std::make_unique<PatchPort>(cable_, i, kMtu);
+      start_node(i, 100 + i);
+    }
+  }
+
+  void start_node(std::uint16_t i, std::uint64_t seed) {
+    const std::uint16_t self = static_cast<std::uint16_t>(i + 1);
+    const std::uint16_t other = static_cast<std::uint16_t>(2 - i);
+    auto node = Node::create(node_config(self, other), *ports_[i], pool_, seed, now_);
+    ASSERT_TRUE(node.ok()) << node.status();
+    nodes_[i] = *std::move(node);
+    endpoints_[i] = {};
+    nodes_[i]->attach(0, endpoints_[i]);
+  }
+
+  void TearDown() override {
+    nodes_[0].reset();
+    nodes_[1].reset();
+    cable_.reset();
+    ports_[0].reset();
+    ports_[1].reset();
+    EXPECT_EQ(rte_mempool_in_use_count(pool_), 0u) << "a buffer was not given back";
+    rte_mempool_free(pool_);
+  }
+
+  void pass() {
+    now_ = now_ + microseconds(5);
+    for (auto& node : nodes_) {
+      if (node) node->poll(now_);
+    }
+  }
+
+  // Whether `condition` came true within a simulated time.
+  template <typename Condition>
+  bool run_until(Condition condition, Nanos limit = seconds(5)) {
+    const Nanos end = now_ + limit;
+    while (now_ < end) {
+      if (condition()) return true;
+      pass();
+    }
+    return condition();
+  }
+
+  bool connect() {
+    return run_until([&] {
+      return nodes_[0]->sender().is_connected(NodeId{2}) &&
+             nodes_[1]->sender().is_connected(NodeId{1}) &&
+             nodes_[0]->sender().backpressure(NodeId{2}, Priority{1}) == Backpressure::kNone;
+    });
+  }
+
+  SendResult send(int from, const std::string& text, std::uint64_t token, std::uint32_t type = 7) {
+    return nodes_[from]->sender().send({.to = NodeId{static_cast<std::uint16_t>(2 - from)},
+                                        .type = MessageType{type},
+                                        .priority = Priority{1},
+                                        .owner = 0,
+                                        .length = static_cast<std::uint32_t>(text.size()),
+                                        .payload = reinterpret_cast<const std::byte*>(text.data()),
+                                        .token = token});
+  }
+
+  Nanos now_ = seconds(1);
+  rte_mempool* pool_ = nullptr;
+  std::shared_ptr<PatchCable> cable_;
+  std::unique_ptr<PatchPort> ports_[2];
+  RecordingEndpoint endpoints_[2];
+  std::unique_ptr<Node> nodes_[2];
+};
+
+TEST_F(NodePair, AMessageArrivesWholeAndItsOutcomeIsDelivered) {
+  ASSERT_TRUE(connect());
+  ASSERT_EQ(nodes_[1]->bind(0, MessageType{7}, BindMode::kExclusive), BindResult::kBound);
+  const std::string text(1'000, 'x');
+  ASSERT_EQ(send(0, text, 42), SendResult::kAccepted);
+  ASSERT_TRUE(run_until([&] { return !endpoints_[0].outcomes.empty(); }));
+  EXPECT_EQ(endpoints_[1].received, std::vector<std::string>{text});
+  EXPECT_EQ(endpoints_[1].from, NodeId{1});
+  EXPECT_EQ(endpoints_[0].outcomes[42], std::vector<Outcome>{Outcome::kDelivered});
+  EXPECT_GT(endpoints_[1].publishes, 0);
+}
+
+TEST_F(NodePair, AMessageOfAnUnboundTypeHasNoReceiver) {
+  ASSERT_TRUE(connect());
+  const std::string text = "nobody";
+  ASSERT_EQ(send(0, text, 1), SendResult::kAccepted);
+  ASSERT_TRUE(run_until([&] { return !endpoints_[0].outcomes.empty(); }));
+  EXPECT_EQ(endpoints_[0].outcomes[1], std::vector<Outcome>{Outcome::kNoReceiver});
+  EXPECT_EQ(nodes_[1]->statistics().messages_no_receiver, 1u);
+}
+
+TEST_F(NodePair, AMessageOfManyFramesIsPutTogetherAgain) {
+  ASSERT_TRUE(connect());
+  ASSERT_EQ(nodes_[1]->bind(0, MessageType{7}, BindMode::kExclusive), BindResult::kBound);
+  std::string text(64 * 1024, '\0');
+  for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(i * 31 + i / 251);
+  int lost = 0;
+  cable_->lose = [&](const rte_mbuf* packet) {
+    return rte_pktmbuf_data_len(packet) > 4'000 && ++lost % 3 == 0;
+  };
+  ASSERT_EQ(send(0, text, 1), SendResult::kAccepted);
+  ASSERT_TRUE(run_until([&] { return !endpoints_[0].outcomes.empty(); }));
+  ASSERT_EQ(endpoints_[1].received.size(), 1u);
+  EXPECT_EQ(endpoints_[1].received[0], text);
+  EXPECT_GT(lost, 3);
+}
+
+TEST_F(NodePair, ABusyReceiverGetsEverythingLaterAndInOrder) {
+  ASSERT_TRUE(connect());
+  ASSERT_EQ(nodes_[1]->bind(0, MessageType{7}, BindMode::kExclusive), BindResult::kBound);
+  endpoints_[1].busy = true;
+  std::vector<std::string> sent;
+  for (int i = 0; i < 500; ++i) sent.push_back("message " + std::to_string(i));
+  for (std::size_t i = 0; i < sent.size(); ++i) {
+    ASSERT_EQ(send(0, sent[i], i), SendResult::kAccepted);
+  }
+  for (int i = 0; i < 10'000; ++i) pass();
+  EXPECT_TRUE(endpoints_[1].received.empty());
+  EXPECT_TRUE(endpoints_[0].outcomes.empty());
+  endpoints_[1].busy = false;
+  ASSERT_TRUE(run_until([&] { return endpoints_[0].outcomes.size() == sent.size(); }));
+  EXPECT_EQ(endpoints_[1].received, sent);
+}
+
+TEST_F(NodePair, SharedReceiversEachGetAMessageOnceThoughOneIsBusy) {
+  RecordingEndpoint second;
+  nodes_[1]->attach(5, second);
+  ASSERT_TRUE(connect());
+  ASSERT_EQ(nodes_[1]->bind(0, MessageType{7}, BindMode::kShared), BindResult::kBound);
+  ASSERT_EQ(nodes_[1]->bind(5, MessageType{7}, BindMode::kShared), BindResult::kBound);
+  second.busy = true;
+  ASSERT_EQ(send(0, "one", 1), SendResult::kAccepted);
+  ASSERT_EQ(send(0, "two", 2), SendResult::kAccepted);
+  ASSERT_TRUE(run_until([&] { return endpoints_[1].received.size() == 1; }));
+  for (int i = 0; i < 1'000; ++i) pass();
+  EXPECT_TRUE(endpoints_[0].outcomes.empty());
+  second.busy = false;
+  ASSERT_TRUE(run_until([&] { return endpoints_[0].outcomes.size() == 2; }));
+  EXPECT_EQ(endpoints_[1].received, (std::vector<std::string>{"one", "two"}));
+  EXPECT_EQ(second.received, (std::vector<std::string>{"one", "two"}));
+  nodes_[1]->detach(5);
+}
+
+TEST_F(NodePair, WithinANodeAMessageNeverTouchesThePort) {
+  ASSERT_EQ(nodes_[0]->bind(0, MessageType{7}, BindMode::kExclusive), BindResult::kBound);
+  const std::string text = "to myself";
+  OutboundMessage message{.to = NodeId{1},
+                          .type = MessageType{7},
+                          .priority = Priority{1},
+                          .length = static_cast<std::uint32_t>(text.size()),
+                          .payload = reinterpret_cast<const std::byte*>(text.data()),
+                          .token = 9};
+  EXPECT_EQ(nodes_[0]->sender().send(message), SendResult::kAccepted);
+  EXPECT_EQ(endpoints_[0].received, std::vector<std::string>{text});
+  EXPECT_EQ(endpoints_[0].outcomes[9], std::vector<Outcome>{Outcome::kDelivered});
+  endpoints_[0].busy = true;
+  EXPECT_EQ(nodes_[0]->sender().send(message), SendResult::kQueueFull);
+}
+
+TEST_F(NodePair, ADetachedEndpointHearsNothingAndItsMemoryIsFree) {
+  ASSERT_TRUE(connect());
+  ASSERT_EQ(nodes_[1]->bind(0, MessageType{7}, BindMode::kExclusive), BindResult::kBound);
+  cable_->plugged = false;
+  {
+    std::string text(8'000, 'a');
+    for (int i = 0; i < 100; ++i) ASSERT_EQ(send(0, text, i), SendResult::kAccepted);
+    pass();
+    nodes_[0]->detach(0);
+    std::fill(text.begin(), text.end(), 'b');
+  }
+  endpoints_[0].outcomes.clear();
+  cable_->plugged = true;
+  for (int i = 0; i < 20'000; ++i) pass();
+  EXPECT_TRUE(endpoints_[0].outcomes.empty());
+  for (const std::string& text : endpoints_[1].received) {
+    EXPECT_EQ(text.find('b'), std::string::npos) << "memory was read after detach";
+  }
+  nodes_[0]->attach(0, endpoints_[0]);
+}
+
+TEST_F(NodePair, ARestartedPeerIsMetAgainAndWhatWasInFlightIsToldUnknown) {
+  ASSERT_TRUE(connect());
+  ASSERT_EQ(nodes_[1]->bind(0, MessageType{7}, BindMode::kExclusive), BindResult::kBound);
+  cable_->lose = [](const rte_mbuf*) { return true; };
+  ASSERT_EQ(send(0, "in flight", 1), SendResult::kAccepted);
+  for (int i = 0; i < 10; ++i) pass();
+  nodes_[1].reset();
+  cable_->lose = nullptr;
+  start_node(1, 999);
+  ASSERT_TRUE(run_until([&] { return endpoints_[0].outcomes.contains(1); }));
+  EXPECT_EQ(endpoints_[0].outcomes[1], std::vector<Outcome>{Outcome::kUnknown});
+  ASSERT_TRUE(connect());
+  ASSERT_EQ(nodes_[1]->bind(0, MessageType{7}, BindMode::kExclusive), BindResult::kBound);
+  ASSERT_EQ(send(0, "again", 2), SendResult::kAccepted);
+  ASSERT_TRUE(run_until([&] { return endpoints_[0].outcomes.contains(2); }));
+  EXPECT_EQ(endpoints_[1].received, std::vector<std::string>{"again"});
+}
+
+TEST_F(NodePair, AFullPortKeepsFramesInOrder) {
+  cable_->depth = 3;
+  ASSERT_TRUE(connect());
+  ASSERT_EQ(nodes_[1]->bind(0, MessageType{7}, BindMode::kExclusive), BindResult::kBound);
+  std::vector<std::string> sent;
+  for (int i = 0; i < 300; ++i) sent.push_back(std::string(4'000, static_cast<char>('a' + i % 26)));
+  for (std::size_t i = 0; i < sent.size(); ++i) {
+    while (send(0, sent[i], i) != SendResult::kAccepted) pass();
+  }
+  ASSERT_TRUE(run_until([&] { return endpoints_[0].outcomes.size() == sent.size(); }));
+  EXPECT_EQ(endpoints_[1].received, sent);
+  EXPECT_GT(nodes_[0]->statistics().packets_requeued, 0u);
+  EXPECT_EQ(nodes_[0]->link(NodeId{2})->statistics().frames_lost, 0u);
+}
+
+}  // namespace
+}  // namespace ringroad
+
+int main(int argc, char** argv) {
+  ::testing::InitGoogleTest(&argc, argv);
+  return ringroad::run_with_eal(argv[0]);
+}
