@@ -98,8 +98,12 @@ class TrafficSink {
   bool untold_ = false;    // some run has news or is finished
   Nanos next_check_{};     // the earliest time at which such a run's report is due
   std::size_t latest_ = 0;
-  std::size_t oldest_ = 0;   // next to be recycled
-  ReceiveCounters retired_;  // of recycled runs, and of messages not checked
+  std::size_t oldest_ = 0;  // next to be recycled
+  struct Unchecked {
+    std::uint64_t messages = 0, bytes = 0;
+  };
+  std::array<Unchecked, kNodesMax + 1> unchecked_from_{};  // Verify::kOff, until a finish
+  ReceiveCounters retired_;                                // of recycled runs
   Histogram retired_latency_;
   std::array<std::uint64_t, kNodesMax + 1> corrupted_from_{};
   std::uint64_t corrupted_ = 0;
