@@ -31,8 +31,13 @@
 //              and the payload bytes since the session began, that must not be reached)
 //   ping       kind zero*7  token:u64 (asks for an acknowledgement, no more)
 //   close      kind zero  reason:u16  zero*12
-//   hello      kind zero  protocol:u16  message bytes max:u32  reserved:u64
-//              (only in a frame of kind hello, which has this one record)
+//   hello      kind zero  protocol:u16  message bytes max:u32  message fragments max:u32  zero:u32
+//              (only in a frame of kind hello, which has this one record). A message of more
+//              fragments than the peer can surely hold at once is not sent.
+//
+// A cancelled message (kMessageFlagCancelled) has length 0 and no payload; in place of its type
+// stand the payload bytes that its sender charged to the peer's credit, so that both ends count
+// alike.
 //
 // Sequences are cut to 32 bits; the receiver widens them to the value nearest to what it expects.
 // Every frame but a bare acknowledgement (records ack, window and outcome-free) asks to be
