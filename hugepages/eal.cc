@@ -130,8 +130,11 @@ std::vector<std::string> derive_eal_arguments(const CpuPlan& cpus, MemoryMode mo
       // Virtual addresses: physical ones take root to learn, and no port here needs them.
       "--iova-mode",
       "va",
+      // EAL warns of every size of hugepage the machine could have and has not.
       "--log-level",
       "warning",
+      "--log-level",
+      "lib.eal:error",
   };
   const auto append = [&](std::initializer_list<std::string> words) {
     arguments.insert(arguments.end(), words);

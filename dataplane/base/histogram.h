@@ -42,6 +42,7 @@ class Histogram {
     count_ += count;
     sum_ += value * count;
     max_ = std::max(max_, value);
+    if (count > 0) min_ = std::min(min_, value);
   }
 
   // Adds `count` values of a bucket, as told by another histogram's bucket.
@@ -51,6 +52,7 @@ class Histogram {
 
   std::uint64_t count() const { return count_; }
   std::uint64_t sum() const { return sum_; }
+  std::uint64_t min() const { return count_ == 0 ? 0 : min_; }
   std::uint64_t max() const { return max_; }
   std::uint64_t bucket_count(std::size_t bucket) const { return counts_[bucket]; }
   double mean() const {
@@ -76,20 +78,27 @@ class Histogram {
     count_ += other.count_;
     sum_ += other.sum_;
     max_ = std::max(max_, other.max_);
+    min_ = std::min(min_, other.min_);
   }
 
-  // What was recorded after `earlier`, a copy of this histogram taken before. The maximum of the
-  // difference is known to its bucket only (exact when it is the maximum of all).
+  // What was recorded after `earlier`, a copy of this histogram taken before. The extremes of the
+  // difference are known to their buckets only (exact when they are those of all).
   Histogram since(const Histogram& earlier) const {
     Histogram result;
-    std::size_t top = 0;
+    std::size_t top = 0, bottom = kBuckets;
     for (std::size_t i = 0; i < kBuckets; ++i) {
       result.counts_[i] = counts_[i] - earlier.counts_[i];
-      if (result.counts_[i] > 0) top = i;
+      if (result.counts_[i] > 0) {
+        top = i;
+        bottom = std::min(bottom, i);
+      }
     }
     result.count_ = count_ - earlier.count_;
     result.sum_ = sum_ - earlier.sum_;
-    if (result.count_ > 0) result.max_ = std::min(highest(top), max_);
+    if (result.count_ > 0) {
+      result.max_ = std::min(highest(top), max_);
+      result.min_ = std::max(lowest(bottom), min_);
+    }
     return result;
   }
 
@@ -100,6 +109,7 @@ class Histogram {
   std::uint64_t count_ = 0;
   std::uint64_t sum_ = 0;
   std::uint64_t max_ = 0;
+  std::uint64_t min_ = ~std::uint64_t{0};
 };
 
 }  // namespace ringroad

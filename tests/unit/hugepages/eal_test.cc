@@ -34,13 +34,13 @@ std::string printed(MemoryMode mode, std::vector<MemoryDemand> demands,
 TEST(EalArguments, NoHuge) {
   EXPECT_EQ(printed(MemoryMode::kNone, {{0, 64u << 20}, {1, 32u << 20}}),
             "--lcores 0@5,1@200 --main-lcore 0 --no-pci --no-telemetry --iova-mode va "
-            "--log-level warning --no-huge --no-shconf -m 96");
+            "--log-level warning --log-level lib.eal:error --no-huge --no-shconf -m 96");
 }
 
 TEST(EalArguments, HugeNamesEachNode) {
   EXPECT_EQ(printed(MemoryMode::kHuge, {{1, 512u << 20}}),
             "--lcores 0@5,1@200 --main-lcore 0 --no-pci --no-telemetry --iova-mode va "
-            "--log-level warning --in-memory --socket-mem 0,512");
+            "--log-level warning --log-level lib.eal:error --in-memory --socket-mem 0,512");
 }
 
 TEST(EalArguments, ExtraComesLastAndIsQuoted) {
@@ -125,6 +125,38 @@ TEST(Eal, PoolsOfEverySizeFitWhatIsPlannedForThem) {
     good &= pool_fits_its_plan(3, 64);
     return good;
   });
+}
+
+// The whole way from a configuration to a pool: what is planned is asked for, and is enough.
+bool plan_holds(MemoryMode mode) {
+  NodeConfig config;
+  config.cluster_nodes.resize(2);
+  config.ports.resize(1);
+  const auto topology = read_topology();
+  const auto cpus = plan_cpus(*topology, *allowed_cpus(), config.cpu);
+  if (!expect(cpus.ok(), "a CPU plan")) return false;
+  const MemoryPlan plan = plan_memory(config, *cpus);
+  const auto eal = Eal::start(derive_eal_arguments(*cpus, mode, memory_demands(plan), {}));
+  if (!expect(eal.ok(), eal.ok() ? "" : std::string(eal.status().message()))) return false;
+  bool good = expect((rte_eal_has_hugepages() != 0) == (mode == MemoryMode::kHuge), "the mode");
+  for (const PoolPlan& pool_plan : plan.pools) {
+    const auto pool = create_packet_pool("packets", pool_plan);
+    good &= expect(pool.ok(), pool.ok() ? "" : std::string(pool.status().message()));
+  }
+  return good;
+}
+
+TEST(Eal, ThePlanHoldsInPlainMemory) {
+  in_child([] { return plan_holds(MemoryMode::kNone); });
+}
+
+TEST(Eal, ThePlanHoldsInHugepages) {
+  const auto offer = read_memory_offer();
+  ASSERT_TRUE(offer.ok()) << offer.status();
+  std::uint64_t free = 0;
+  for (const NodePages& pages : offer->pages) free += pages.free;
+  if (free < 32) GTEST_SKIP() << "takes 64 MB of free hugepages: hugepages/reserve --mb 64";
+  in_child([] { return plan_holds(MemoryMode::kHuge); });
 }
 
 TEST(Eal, PoolErrorsSayWhatToChange) {
