@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numeric>
 #include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
+#include "dataplane/did_you_mean.h"
 #include "tools/ringroad-fabric/text.h"
 
 namespace ringroad::fabric {
@@ -52,21 +52,6 @@ std::string format_quantity(double value, std::span<const Unit> units) {
 
 constexpr std::array<Unit, 4> kDurations = {{{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}}};
 constexpr std::array<Unit, 5> kRates = {{{"", 1}, {"k", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12}}};
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
-    }
-  }
-  return row.back();
-}
 
 }  // namespace
 
@@ -118,17 +103,10 @@ std::string format_bits_per_s(std::uint64_t rate) {
 
 std::string unknown_word(std::string_view word, std::string_view kind,
                          std::span<const std::string_view> known) {
-  std::string_view nearest;
-  std::size_t distance_min = std::max<std::size_t>(2, word.size() / 3) + 1;
-  for (const std::string_view candidate : known) {
-    const std::size_t distance = edit_distance(word.substr(0, 32), candidate);
-    if (distance < distance_min && distance < candidate.size()) {
-      distance_min = distance;
-      nearest = candidate;
-    }
-  }
+  const std::vector<std::string> candidates(known.begin(), known.end());
+  const auto nearest = did_you_mean(word.substr(0, 64), candidates);
   return cat("\"", word.substr(0, 64), "\" is not a ", kind,
-             nearest.empty() ? "" : cat("; did you mean \"", nearest, "\"?"),
+             nearest ? cat("; did you mean \"", *nearest, "\"?") : "",
              " (one of: ", join(known, ", "), ")");
 }
 
