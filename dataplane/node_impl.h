@@ -76,7 +76,7 @@ struct Node::Impl final : Sender, LinkSink {
 
   static constexpr std::uint16_t kBurst = 32;
 
-  Nanos now;  // of the pass under way
+  Nanos pass_time;  // of the pass under way
   NodeConfig config;
   Port& port;
   rte_mempool* pool;

@@ -34,7 +34,7 @@ void set_length(rte_mbuf* packet, std::size_t bytes) {
 }  // namespace
 
 std::uint32_t Node::poll(Nanos now) {
-  impl_->now = now;
+  impl_->pass_time = now;
   std::uint32_t work = impl_->port.service(now);
   work += impl_->retry_refused();
   work += impl_->receive(now);
@@ -234,7 +234,7 @@ Nanos Node::next_deadline() const {
   Nanos deadline = impl_->stack.next_deadline();
   // Room in the port's ring rings no bell: look again soon.
   if (impl_->burst_count != 0 && impl_->port.is_link_up()) {
-    deadline = std::min(deadline, impl_->now + kRefusedRetry);
+    deadline = std::min(deadline, impl_->pass_time + kRefusedRetry);
   }
   for (const Impl::Peer& peer : impl_->peers_) {
     deadline = std::min(deadline, peer.link->next_deadline());

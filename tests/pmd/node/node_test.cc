@@ -112,6 +112,7 @@ class NodePair : public ::testing::Test {
     });
   }
 
+  // `text` stays where it is until its outcome.
   SendResult send(int from, const std::string& text, std::uint64_t token, std::uint32_t type = 7) {
     return nodes_[from]->sender().send({.to = NodeId{static_cast<std::uint16_t>(2 - from)},
                                         .type = MessageType{type},
@@ -191,15 +192,16 @@ TEST_F(NodePair, SharedReceiversEachGetAMessageOnceThoughOneIsBusy) {
   ASSERT_EQ(nodes_[1]->bind(0, MessageType{7}, BindMode::kShared), BindResult::kBound);
   ASSERT_EQ(nodes_[1]->bind(5, MessageType{7}, BindMode::kShared), BindResult::kBound);
   second.busy = true;
-  ASSERT_EQ(send(0, "one", 1), SendResult::kAccepted);
-  ASSERT_EQ(send(0, "two", 2), SendResult::kAccepted);
+  const std::string one = "one", two = "two";
+  ASSERT_EQ(send(0, one, 1), SendResult::kAccepted);
+  ASSERT_EQ(send(0, two, 2), SendResult::kAccepted);
   ASSERT_TRUE(run_until([&] { return endpoints_[1].received.size() == 1; }));
   for (int i = 0; i < 1'000; ++i) pass();
   EXPECT_TRUE(endpoints_[0].outcomes.empty());
   second.busy = false;
   ASSERT_TRUE(run_until([&] { return endpoints_[0].outcomes.size() == 2; }));
-  EXPECT_EQ(endpoints_[1].received, (std::vector<std::string>{"one", "two"}));
-  EXPECT_EQ(second.received, (std::vector<std::string>{"one", "two"}));
+  EXPECT_EQ(endpoints_[1].received, (std::vector<std::string>{one, two}));
+  EXPECT_EQ(second.received, (std::vector<std::string>{one, two}));
   nodes_[1]->detach(5);
 }
 
@@ -244,7 +246,8 @@ TEST_F(NodePair, ARestartedPeerIsMetAgainAndWhatWasInFlightIsToldUnknown) {
   ASSERT_TRUE(connect());
   ASSERT_EQ(nodes_[1]->bind(0, MessageType{7}, BindMode::kExclusive), BindResult::kBound);
   cable_->lose = [](const rte_mbuf*) { return true; };
-  ASSERT_EQ(send(0, "in flight", 1), SendResult::kAccepted);
+  const std::string in_flight = "in flight", again = "again";
+  ASSERT_EQ(send(0, in_flight, 1), SendResult::kAccepted);
   for (int i = 0; i < 10; ++i) pass();
   nodes_[1].reset();
   cable_->lose = nullptr;
@@ -253,9 +256,9 @@ TEST_F(NodePair, ARestartedPeerIsMetAgainAndWhatWasInFlightIsToldUnknown) {
   EXPECT_EQ(endpoints_[0].outcomes[1], std::vector<Outcome>{Outcome::kUnknown});
   ASSERT_TRUE(connect());
   ASSERT_EQ(nodes_[1]->bind(0, MessageType{7}, BindMode::kExclusive), BindResult::kBound);
-  ASSERT_EQ(send(0, "again", 2), SendResult::kAccepted);
+  ASSERT_EQ(send(0, again, 2), SendResult::kAccepted);
   ASSERT_TRUE(run_until([&] { return endpoints_[0].outcomes.contains(2); }));
-  EXPECT_EQ(endpoints_[1].received, std::vector<std::string>{"again"});
+  EXPECT_EQ(endpoints_[1].received, std::vector<std::string>{again});
 }
 
 TEST_F(NodePair, AFullPortKeepsFramesInOrder) {
