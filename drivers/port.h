@@ -34,6 +34,7 @@ struct PortStatistics {
   std::uint64_t received_malformed = 0;  // dropped: descriptors out of bounds (memif)
   std::uint64_t received_no_buffer = 0;  // left in the ring for want of mbufs
   std::uint64_t send_ring_full = 0;      // packets refused by transmit_burst
+  std::uint64_t send_too_long = 0;       // dropped: the medium can never carry it
   std::uint64_t link_changes = 0;
 };
 
