@@ -129,16 +129,16 @@ std::uint32_t TrafficRole::poll(Nanos now, Sender& sender) {
   if (stop_.load(std::memory_order_relaxed)) [[unlikely]] {
     if (source_) source_->stop();
     if (pinger_) pinger_->stop();
-    if (!source_ && !pinger_) done_ = true;
+    if (!source_ && !pinger_) become_done();
   }
   if (echo_) work += echo_->poll(sender);
   if (pinger_) work += pinger_->poll(now, sender);
   if (source_) {
     work += source_->poll(now, sender);
-    if (source_->state() == SourceState::kDone && !done_) work += finish_source(now, sender);
+    if (source_->state() == SourceState::kDone && !done()) work += finish_source(now, sender);
   }
   if (sink_) work += send_reports(now, sender);
-  if (!done_) maybe_become_done(now);
+  if (!done()) maybe_become_done(now);
   if (wanted_.load(std::memory_order_relaxed) != nullptr) [[unlikely]]
     answer_reader();
   return work;
@@ -169,7 +169,7 @@ void TrafficRole::answer_reader() {
 void TrafficRole::snapshot(Snapshot& out) const {
   out = Snapshot{};
   out.at = now_;
-  out.done = done_;
+  out.done = done();
   if (source_) {
     out.waiting_for_peers = source_->state() == SourceState::kWaiting;
     out.send = source_->counters();
@@ -194,6 +194,7 @@ void TrafficRole::snapshot(Snapshot& out) const {
   for (const PeerReport& peer : peers_) {
     if (!peer.heard) continue;
     ++out.peers_reporting;
+    out.reported_at = std::max(out.reported_at, peer.heard_at);
     out.peers_final += peer.report.is_final;
     out.same_clock &= peer.report.clock_id == config_.clock_id && peer.report.has_latency;
     out.reported.add(peer.report.counters);
@@ -213,6 +214,7 @@ void TrafficRole::on_report(const InboundMessage& message) {
   for (PeerReport& peer : peers_) {
     if (peer.peer != message.from) continue;
     peer.heard = true;
+    peer.heard_at = now_;
     peer.report = report;
     peer.latency = report_latency_scratch_;
   }
@@ -277,11 +279,11 @@ bool TrafficRole::send_finish(PeerReport& peer, Sender& sender) {
 }
 
 void TrafficRole::maybe_become_done(Nanos now) {
-  if (pinger_) done_ = pinger_->done();
+  if (pinger_ && pinger_->done()) become_done();
   if (!source_ || source_->state() != SourceState::kDone) return;
   const bool all_told = std::ranges::all_of(
       peers_, [](const PeerReport& p) { return p.unreachable || (p.heard && p.report.is_final); });
-  done_ = all_told || (reports_until_ != Nanos{} && now >= reports_until_);
+  if (all_told || (reports_until_ != Nanos{} && now >= reports_until_)) become_done();
 }
 
 }  // namespace ringroad::gen

@@ -5,9 +5,9 @@
 // source tells a sink at its end (bind it to receive), type + 2 reports and echoes (bind it shared
 // to send: every sender on the node gets them and takes its own). bindings() lists them.
 //
-// Everything but snapshot_from_outside() and stop() belongs to the lcore that polls it. Those two
-// are for one other thread: it leaves an empty snapshot, the lcore fills it at its next poll; so
-// the fast path carries no shared counters, only one load a poll.
+// Everything but snapshot_from_outside(), stop() and done() belongs to the lcore that polls it.
+// Those are for one other thread: it leaves an empty snapshot, the lcore fills it at its next poll;
+// so the fast path carries no shared counters, only one load a poll.
 #pragma once
 
 #include <atomic>
@@ -51,6 +51,7 @@ struct Snapshot {
   // What the peers reported of this source's messages.
   std::uint32_t peers = 0, peers_reporting = 0, peers_final = 0;
   bool same_clock = false;  // of all that report: one-way latency means something
+  Nanos reported_at{};      // when the latest report came
   ReceiveCounters reported;
   Histogram reported_latency;
 
@@ -80,7 +81,7 @@ class TrafficRole final : public Endpoint {
 
   // The source (or pinger) has sent everything, its outcomes are in, and each peer has given its
   // final report or the wait for it is over. A sink alone is never done before stop().
-  bool done() const { return done_; }
+  bool done() const { return done_.load(std::memory_order_relaxed); }
   void snapshot(Snapshot& out) const;
 
   // From another thread. stop() ends the sending early. snapshot_from_outside() returns false if
@@ -110,6 +111,7 @@ class TrafficRole final : public Endpoint {
     bool finish_sent = false;
     bool unreachable = false;  // nothing over there takes a finish
     bool heard = false;
+    Nanos heard_at{};
     Report report;
     Histogram latency;
   };
@@ -120,6 +122,7 @@ class TrafficRole final : public Endpoint {
   std::uint32_t finish_source(Nanos now, Sender& sender);
   bool send_finish(PeerReport& peer, Sender& sender);
   void maybe_become_done(Nanos now);
+  void become_done() { done_.store(true, std::memory_order_relaxed); }
   SendResult send_control(Sender& sender, NodeId to, std::uint32_t type_offset, std::uint32_t slot,
                           std::size_t bytes);
 
@@ -135,7 +138,7 @@ class TrafficRole final : public Endpoint {
   std::vector<PeerReport> peers_;
   Nanos now_{};
   Nanos reports_until_{};  // 0: the finishes have not left yet
-  bool done_ = false;
+  std::atomic<bool> done_{false};
   std::atomic<bool> stop_{false};
   std::atomic<Request*> wanted_{nullptr};
 };

@@ -29,7 +29,7 @@ struct SinkConfig {
   Verify verify = Verify::kStamp;
   std::uint64_t clock_id = 0;  // see Report
   LatencyRecorder::Clock clock = nullptr;
-  Nanos report_interval = seconds(1);
+  Nanos report_interval = milliseconds(200);
 };
 
 enum class Verdict : std::uint8_t { kGood, kUnchecked, kDuplicate, kCorrupt };

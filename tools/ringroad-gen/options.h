@@ -1,0 +1,54 @@
+// The command line of ringroad-gen, read into plain data and checked as a whole: what comes out can
+// be run. Errors name the field, its value and the mend.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "tools/ringroad-gen/summary.h"
+
+namespace ringroad::gen {
+
+struct Options {
+  Mode mode = Mode::kRun;
+  std::string node;  // configuration file, socket or node id; empty: the only one here
+  bool is_inline = false;
+  std::string config;  // of the node hosted inline
+
+  std::vector<NodeId> to;
+  bool to_all = false;
+  SizeMix sizes{1024};
+  std::vector<Priority> priorities{Priority{4}};
+  std::uint64_t rate_per_s = 0;
+  std::uint64_t count = 0;
+  Nanos duration = seconds(10);
+  bool has_duration = false;
+  Nanos warmup{};
+  std::uint64_t seed = 0;  // 0: from time and process
+  Verify verify = Verify::kStamp;
+  std::uint32_t type = kTypeDefault.value;
+  std::uint32_t arena_kb = 256;
+  std::uint32_t spin_us = 10;
+  Nanos connect_timeout = seconds(10);
+
+  bool json = false;
+  bool quiet = false;
+  std::string hdr_path;
+  double limit_msgs = 0;
+  std::string limit_source;
+};
+
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;
+inline constexpr int kExitUnreachable = 4;
+inline constexpr int kExitUnverified = 5;
+inline constexpr int kExitTimedOut = 6;
+
+// The options, or the exit code of a program that has already said what there was to say.
+std::variant<Options, int> read_options(int argc, char** argv);
+
+}  // namespace ringroad::gen
