@@ -338,6 +338,7 @@ DeliverResult Application::on_message(const InboundMessage& message) {
   const bool has_slot = !free_slots_.empty();
   if (has_slot && message.length != 0) offset = receive_blocks_.allocate(message.length);
   if (!has_slot || offset == BlockAllocator::kNone) {
+    stalled_ = true;
     add(counters_.receive_busy);
     return DeliverResult::kBusy;
   }
@@ -358,6 +359,7 @@ DeliverResult Application::on_message(const InboundMessage& message) {
       .slot = std::uint32_t{slot.generation} << 16 | index,
       .zeros = {}};
   ++receive_tail_;
+  stalled_ = false;
   add(counters_.messages_received);
   add(counters_.bytes_received, message.length);
   return DeliverResult::kDelivered;
@@ -447,16 +449,22 @@ void Application::publish() {
   ring_bell(config_.bell);
 }
 
+// What cannot be taken is no work until there is room, and returns are none unless they are waited
+// for: the application rings for exactly what the flag says.
 bool Application::arm() {
   if (deaf_) return true;
-  control().dataplane_asleep.value.store(1, std::memory_order_relaxed);
+  std::uint32_t wanted = kWakeForSends;
+  if (stalled_) wanted |= kWakeForReturns;
+  if (stuck_) wanted |= kWakeForCompletions;
+  control().dataplane_asleep.value.store(wanted, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_seq_cst);
   const ApplicationIndices& written = control().application;
-  // What cannot be taken is no work until completions are read (which rings) or units end.
   const bool can_take =
       written.transmit_tail.load(std::memory_order_relaxed) != transmit_head_ &&
       (!stuck_ || written.completion_head.load(std::memory_order_relaxed) != completion_head_);
-  return !can_take && written.return_tail.load(std::memory_order_relaxed) == return_head_;
+  const bool can_deliver =
+      stalled_ && written.return_tail.load(std::memory_order_relaxed) != return_head_;
+  return !can_take && !can_deliver;
 }
 
 void Application::disarm() { control().dataplane_asleep.value.store(0, std::memory_order_relaxed); }

@@ -163,7 +163,8 @@ class Application final : public Endpoint {
   // What the application has been shown; publish() compares.
   std::uint32_t shown_transmit_head_ = 0, shown_completion_tail_ = 0, shown_receive_tail_ = 0;
   bool state_changed_ = false;
-  bool stuck_ = false;  // a descriptor waits for units or for room among the completions
+  bool stalled_ = false;  // the last delivery found no room
+  bool stuck_ = false;    // a descriptor waits for units or for room among the completions
   std::size_t next_peer_ = 0;
   std::uint32_t violations_ = 0;
   bool deaf_ = false;  // the io lcore's own copy of broken_

@@ -88,6 +88,11 @@ inline constexpr std::uint8_t kPeerConnected = 2;
 inline constexpr std::uint8_t kPeerBlocked = 4;  // messages to it wait in the dataplane
 inline constexpr unsigned kPeerReasonShift = 4;  // a Backpressure, when kPeerBlocked
 
+// What a sleeping dataplane wants to be rung for; 0 while it is awake.
+inline constexpr std::uint32_t kWakeForSends = 1;
+inline constexpr std::uint32_t kWakeForReturns = 2;      // a delivery waits for room
+inline constexpr std::uint32_t kWakeForCompletions = 4;  // a descriptor waits for room
+
 template <typename T>
 struct alignas(kCacheLineBytes) Line {
   std::atomic<T> value;
@@ -111,7 +116,7 @@ struct ChannelControl {
   ApplicationIndices application;
   DataplaneIndices dataplane;
   Line<std::uint32_t> application_asleep;  // set by the application; cleared with its bell rung
-  Line<std::uint32_t> dataplane_asleep;    // set and cleared by the dataplane
+  Line<std::uint32_t> dataplane_asleep;    // kWake... bits, set and cleared by the dataplane
   // By node id and priority; node 0 is unused.
   alignas(kCacheLineBytes) std::atomic<std::uint8_t> peers[kNodesMax + 1][kPriorities];
 };

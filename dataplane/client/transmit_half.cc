@@ -1,0 +1,394 @@
+#include "dataplane/client/transmit_half.h"
+
+#include <bit>
+#include <cstring>
+
+#include "dataplane/client/error.h"
+#include "dataplane/core/message.h"
+
+namespace ringroad::client {
+namespace {
+
+using host::kTransmitUnits;
+
+// A drain at the start of a send keeps the arena's working set small; below this it would only
+// fetch the dataplane's line for nothing.
+constexpr std::uint32_t kDrainAboveUnits = 64;
+
+dist_net_error_t error_of(SendResult result) {
+  switch (result) {
+    case SendResult::kAccepted:
+      return DIST_NET_SUCCESS;
+    case SendResult::kQueueFull:
+    case SendResult::kQuotaFull:
+      return DIST_NET_WOULD_BLOCK;
+    case SendResult::kNotConnected:
+      return DIST_NET_NOT_CONNECTED;
+    case SendResult::kTooLarge:
+      return DIST_NET_TOO_LARGE;
+    case SendResult::kNoSuchNode:
+      return DIST_NET_NO_SUCH_NODE;
+    case SendResult::kBadPriority:
+      return DIST_NET_BAD_PRIORITY;
+  }
+  return DIST_NET_INVALID_ARGUMENT;
+}
+
+dist_net_reason_t reason_of(Backpressure reason) {
+  switch (reason) {
+    case Backpressure::kNone:
+      return DIST_NET_REASON_QUEUE;
+    case Backpressure::kMessageCredit:
+      return DIST_NET_REASON_MESSAGE_CREDIT;
+    case Backpressure::kByteCredit:
+      return DIST_NET_REASON_BYTE_CREDIT;
+    case Backpressure::kFlight:
+      return DIST_NET_REASON_FLIGHT;
+  }
+  return DIST_NET_REASON_QUEUE;
+}
+
+}  // namespace
+
+TransmitHalf::TransmitHalf(Attachment& attachment)
+    : attachment_(attachment),
+      control_(attachment.control()),
+      ring_(attachment.at<host::TransmitDescriptor>(attachment.offer().geometry.transmit_ring)),
+      completions_(attachment.at<host::Completion>(attachment.offer().geometry.completion_ring)),
+      arena_(attachment.at<std::byte>(attachment.offer().geometry.transmit_arena)),
+      message_bytes_max_(attachment.offer().message_bytes_max),
+      arena_bytes_(attachment.offer().geometry.transmit_arena_bytes),
+      blocks_(arena_bytes_),
+      quota_(host::Quota::of(attachment.offer().quota_percent, arena_bytes_, message_bytes_max_)),
+      records_(kTransmitUnits),
+      free_records_(kTransmitUnits),
+      outcomes_(kOutcomesMax) {
+  for (std::uint32_t i = 0; i < kTransmitUnits; ++i) {
+    free_records_[i] = static_cast<std::uint16_t>(i);
+  }
+  for (std::uint16_t i = 0; i < attachment.offer().peer_count; ++i) {
+    peers_ |= std::uint64_t{1} << (attachment.offer().peers[i] - 1);
+  }
+}
+
+bool TransmitHalf::is_known(std::uint32_t node) const {
+  if (node == attachment_.offer().node_id) return true;
+  return node >= 1 && node <= kNodesMax && (peers_ >> (node - 1) & 1) != 0;
+}
+
+bool TransmitHalf::is_connected(std::uint32_t node) const {
+  return is_known(node) &&
+         (node == attachment_.offer().node_id ||
+          (control_.peers[node][1].load(std::memory_order_relaxed) & host::kPeerConnected) != 0);
+}
+
+// --- May it be sent? -----------------------------------------------------------------------------
+
+dist_net_error_t TransmitHalf::check(const dist_net_outgoing_t& message) const {
+  if ((message.flags & ~DIST_NET_WANT_OUTCOME) != 0) return fail(DIST_NET_INVALID_ARGUMENT);
+  if (message.priority == 0 || message.priority >= kPriorities) return fail(DIST_NET_BAD_PRIORITY);
+  if (message.size > message_bytes_max_) {
+    return fail({DIST_NET_TOO_LARGE, DIST_NET_REASON_NONE, message.node, message.priority,
+                 message.size, message_bytes_max_});
+  }
+  if (message.node != DIST_NET_BROADCAST && !is_known(message.node)) {
+    return fail({DIST_NET_NO_SUCH_NODE, DIST_NET_REASON_NONE, message.node, 0, 0, 0});
+  }
+  return DIST_NET_SUCCESS;
+}
+
+bool TransmitHalf::may_send(std::uint32_t node, const dist_net_outgoing_t& message,
+                            dist_net_error_details_t& refusal) const {
+  const std::uint8_t state = control_.peers[node][message.priority].load(std::memory_order_relaxed);
+  refusal = {DIST_NET_WOULD_BLOCK, DIST_NET_REASON_NONE, node, message.priority, 0, 0};
+  if ((state & host::kPeerConnected) == 0 && node != attachment_.offer().node_id) {
+    refusal.error = DIST_NET_NOT_CONNECTED;
+    return false;
+  }
+  if ((state & host::kPeerBlocked) != 0) {
+    refusal.reason = reason_of(static_cast<Backpressure>(state >> host::kPeerReasonShift));
+    return false;
+  }
+  const auto at = static_cast<std::uint16_t>(node);
+  const auto size = static_cast<std::uint32_t>(message.size);
+  if (quota_.has_room(at, size)) return true;
+  const bool by_count = quota_.used(at).messages >= quota_.quota().messages;
+  refusal.reason = by_count ? DIST_NET_REASON_QUOTA_MESSAGES : DIST_NET_REASON_QUOTA_BYTES;
+  refusal.used = by_count ? quota_.used(at).messages : quota_.used(at).bytes;
+  refusal.limit = by_count ? quota_.quota().messages : quota_.quota().bytes;
+  return false;
+}
+
+dist_net_error_t TransmitHalf::would_block(const dist_net_error_details_t& refusal) {
+  if (refusal.error == DIST_NET_WOULD_BLOCK) ++statistics_.would_block;
+  return fail(refusal);
+}
+
+dist_net_error_t TransmitHalf::find_route(const dist_net_outgoing_t& message, Route& route) {
+  dist_net_error_details_t refusal{};
+  if (message.node != DIST_NET_BROADCAST) {
+    return may_send(message.node, message, refusal) ? DIST_NET_SUCCESS : would_block(refusal);
+  }
+  route.units = 1;
+  dist_net_error_details_t first{DIST_NET_NOT_CONNECTED, DIST_NET_REASON_NONE, 0, 0, 0, 0};
+  bool is_first = true;
+  for (std::uint64_t left = peers_; left != 0; left &= left - 1) {
+    if (may_send(static_cast<std::uint32_t>(std::countr_zero(left)) + 1, message, refusal)) {
+      route.peers |= left & -left;
+      ++route.units;
+    } else if (is_first) {
+      first = refusal;
+      is_first = false;
+    }
+  }
+  // Told even when some of the peers accept: the caller sees that from the count.
+  if (!is_first || route.peers == 0) would_block(first);
+  return route.peers != 0 ? DIST_NET_SUCCESS : first.error;
+}
+
+dist_net_error_t TransmitHalf::check_room(const dist_net_outgoing_t& message, std::uint32_t units) {
+  dist_net_error_details_t refusal{
+      DIST_NET_WOULD_BLOCK, DIST_NET_REASON_NONE, 0, message.priority, 0, 0};
+  if (tail_ - head_seen_ == host::kTransmitRing) {
+    head_seen_ = control_.dataplane.transmit_head.load(std::memory_order_acquire);
+  }
+  if (tail_ - head_seen_ >= host::kTransmitRing) {
+    refusal.reason = DIST_NET_REASON_RING;
+    refusal.used = refusal.limit = host::kTransmitRing;
+    return would_block(refusal);
+  }
+  if (units_ + units > kTransmitUnits) {
+    refusal.reason = DIST_NET_REASON_UNRESOLVED;
+    refusal.used = units_;
+    refusal.limit = kTransmitUnits;
+    return would_block(refusal);
+  }
+  const std::uint32_t outcomes = outcome_tail_ - outcome_head_ + outcomes_owed_;
+  if ((message.flags & DIST_NET_WANT_OUTCOME) != 0 && outcomes + units > kOutcomesMax) {
+    refusal.reason = DIST_NET_REASON_OUTCOMES;
+    refusal.used = outcomes;
+    refusal.limit = kOutcomesMax;
+    return would_block(refusal);
+  }
+  return DIST_NET_SUCCESS;
+}
+
+// --- Sending -------------------------------------------------------------------------------------
+
+dist_net_error_t TransmitHalf::send(dist_net_outgoing_t& message) {
+  message.accepted = 0;
+  dist_net_error_t error = check(message);
+  if (error != DIST_NET_SUCCESS) return error;
+  if (message.payload == nullptr && message.size != 0) return fail(DIST_NET_INVALID_ARGUMENT);
+  if (units_ >= kDrainAboveUnits) drain();
+  Route route;
+  error = find_route(message, route);
+  if (error == DIST_NET_SUCCESS) error = check_room(message, route.units);
+  if (error != DIST_NET_SUCCESS) return error;
+  dist_net_claim_t claimed;
+  error = claim(message.size, claimed);
+  if (error != DIST_NET_SUCCESS) return error;
+  if (message.size != 0) std::memcpy(claimed.data, message.payload, message.size);
+  write(message, route, claimed.reserved[0], claimed.reserved[1]);
+  message.accepted = message.node == DIST_NET_BROADCAST ? route.units - 1 : 1;
+  return DIST_NET_SUCCESS;
+}
+
+// A claim remembers its block in `reserved`: offset, and the size that was allocated for.
+dist_net_error_t TransmitHalf::claim(std::size_t size, dist_net_claim_t& claim) {
+  if (size > message_bytes_max_) {
+    return fail({DIST_NET_TOO_LARGE, DIST_NET_REASON_NONE, 0, 0, size, message_bytes_max_});
+  }
+  const std::uint32_t block_bytes =
+      host::BlockAllocator::block_bytes(static_cast<std::uint32_t>(size));
+  std::uint32_t offset = blocks_.allocate(block_bytes);
+  if (offset == host::BlockAllocator::kNone && drain()) offset = blocks_.allocate(block_bytes);
+  if (offset == host::BlockAllocator::kNone) {
+    return would_block({DIST_NET_WOULD_BLOCK, DIST_NET_REASON_ARENA, 0, 0, 0, 0});
+  }
+  claim = {arena_ + offset, size, {offset, block_bytes}};
+  return DIST_NET_SUCCESS;
+}
+
+dist_net_error_t TransmitHalf::commit(dist_net_claim_t& claim, dist_net_outgoing_t& message) {
+  message.accepted = 0;
+  if (claim.data == nullptr || message.size > claim.size ||
+      claim.data != arena_ + claim.reserved[0]) {
+    return fail(DIST_NET_INVALID_ARGUMENT);
+  }
+  dist_net_error_t error = check(message);
+  if (error != DIST_NET_SUCCESS) return error;
+  if (units_ >= kDrainAboveUnits) drain();
+  Route route;
+  error = find_route(message, route);
+  if (error == DIST_NET_SUCCESS) error = check_room(message, route.units);
+  if (error != DIST_NET_SUCCESS) return error;
+  write(message, route, claim.reserved[0], claim.reserved[1]);
+  message.accepted = message.node == DIST_NET_BROADCAST ? route.units - 1 : 1;
+  claim = {};
+  return DIST_NET_SUCCESS;
+}
+
+dist_net_error_t TransmitHalf::abandon(dist_net_claim_t& claim) {
+  if (claim.data == nullptr || claim.data != arena_ + claim.reserved[0]) {
+    return fail(DIST_NET_INVALID_ARGUMENT);
+  }
+  blocks_.release(claim.reserved[0], claim.reserved[1]);
+  claim = {};
+  return DIST_NET_SUCCESS;
+}
+
+void TransmitHalf::write(const dist_net_outgoing_t& message, const Route& route,
+                         std::uint32_t offset, std::uint32_t block_bytes) {
+  const bool wants_outcome = (message.flags & DIST_NET_WANT_OUTCOME) != 0;
+  const std::uint16_t index = free_records_[free_head_++ % kTransmitUnits];
+  const auto length = static_cast<std::uint32_t>(message.size);
+  const auto to = static_cast<std::uint16_t>(message.node);
+  records_[index] = {.token = message.token,
+                     .peers = route.peers,
+                     .offset = offset,
+                     .block_bytes = block_bytes,
+                     .length = length,
+                     .to = to,
+                     .flags = static_cast<std::uint8_t>(message.flags),
+                     .in_use = true};
+  units_ += route.units;
+  if (route.peers == 0) {
+    quota_.take(to, length);
+    if (wants_outcome) ++outcomes_owed_;
+    ++statistics_.messages_sent;
+    statistics_.bytes_sent += length;
+  } else {
+    const std::uint32_t nodes = route.units - 1;
+    for (std::uint64_t left = route.peers; left != 0; left &= left - 1) {
+      quota_.take(static_cast<std::uint16_t>(std::countr_zero(left) + 1), length);
+    }
+    if (wants_outcome) outcomes_owed_ += nodes;
+    statistics_.messages_sent += nodes;
+    statistics_.bytes_sent += std::uint64_t{length} * nodes;
+  }
+  // Of a broadcast, the quota of each peer comes back with that peer's outcome.
+  ring_[tail_ % host::kTransmitRing] = {
+      .offset = offset,
+      .length = length,
+      .type = message.type,
+      .to = to,
+      .priority = static_cast<std::uint8_t>(message.priority),
+      .flags = route.peers != 0 ? host::kTransmitEachOutcome : std::uint8_t{0},
+      .token = index,
+      .peers = route.peers};
+  ++tail_;
+}
+
+void TransmitHalf::flush() {
+  if (tail_ == shown_tail_) return;
+  control_.application.transmit_tail.store(tail_, std::memory_order_release);
+  shown_tail_ = tail_;
+  if (attachment_.wake_dataplane(host::kWakeForSends)) ++statistics_.bells_rung;
+}
+
+// --- Outcomes ------------------------------------------------------------------------------------
+
+bool TransmitHalf::has_completions() const {
+  return control_.dataplane.completion_tail.load(std::memory_order_acquire) != completion_head_;
+}
+
+bool TransmitHalf::drain() {
+  const std::uint32_t tail = control_.dataplane.completion_tail.load(std::memory_order_acquire);
+  if (tail == completion_head_) return false;
+  for (; completion_head_ != tail; ++completion_head_) {
+    const host::Completion& completion = completions_[completion_head_ % host::kCompletionRing];
+    for (std::uint32_t i = 0; i < completion.count; ++i) {
+      end(completion, static_cast<std::uint32_t>(completion.token + i));
+    }
+  }
+  control_.application.completion_head.store(completion_head_, std::memory_order_release);
+  if (attachment_.wake_dataplane(host::kWakeForCompletions)) ++statistics_.bells_rung;
+  return true;
+}
+
+void TransmitHalf::end(const host::Completion& completion, std::uint32_t index) {
+  if (index >= kTransmitUnits || !records_[index].in_use) return;
+  Record& record = records_[index];
+  if ((completion.flags & host::kCompletionFinal) == 0) {
+    const std::uint64_t bit = std::uint64_t{1} << ((completion.peer - 1) & 63);
+    if ((record.peers & bit) == 0) return;
+    record.peers &= ~bit;
+    --units_;
+    quota_.give_back(completion.peer, record.length);
+    report(record, completion.peer, completion.result);
+    return;
+  }
+  if (record.to != kBroadcast.value) {
+    quota_.give_back(record.to, record.length);
+    report(record, record.to, completion.result);
+  } else {
+    // Refused as a whole: none of its peers was told apart.
+    for (std::uint64_t left = record.peers; left != 0; left &= left - 1) {
+      const auto node = static_cast<std::uint16_t>(std::countr_zero(left) + 1);
+      --units_;
+      quota_.give_back(node, record.length);
+      report(record, node, completion.result);
+    }
+  }
+  --units_;
+  give_back(record, index);
+}
+
+void TransmitHalf::give_back(Record& record, std::uint32_t index) {
+  blocks_.release(record.offset, record.block_bytes);
+  record.in_use = false;
+  free_records_[free_tail_++ % kTransmitUnits] = static_cast<std::uint16_t>(index);
+}
+
+void TransmitHalf::count(std::uint8_t result) {
+  switch (static_cast<Outcome>(result)) {
+    case Outcome::kDelivered:
+      ++statistics_.delivered;
+      return;
+    case Outcome::kNoReceiver:
+      ++statistics_.no_receiver;
+      return;
+    case Outcome::kUnknown:
+      ++statistics_.unknown;
+      return;
+    case Outcome::kNotSent:
+      ++statistics_.not_sent;
+      return;
+  }
+  ++statistics_.not_sent;
+  ++statistics_.refused_late;
+}
+
+void TransmitHalf::report(const Record& record, std::uint32_t node, std::uint8_t result) {
+  count(result);
+  if ((record.flags & DIST_NET_WANT_OUTCOME) == 0) return;
+  --outcomes_owed_;
+  const bool is_refusal = result >= host::kRefused;
+  outcomes_[outcome_tail_++ % kOutcomesMax] = {
+      .token = record.token,
+      .node = node,
+      .outcome = is_refusal ? DIST_NET_NOT_SENT : static_cast<dist_net_outcome_t>(result),
+      .error = is_refusal ? error_of(static_cast<SendResult>(result - host::kRefused))
+                          : DIST_NET_SUCCESS};
+}
+
+std::uint32_t TransmitHalf::take_outcomes(dist_net_outcome_report_t* reports, std::uint32_t count) {
+  std::uint32_t taken = 0;
+  while (taken < count && outcome_head_ != outcome_tail_) {
+    reports[taken++] = outcomes_[outcome_head_++ % kOutcomesMax];
+  }
+  return taken;
+}
+
+void TransmitHalf::end_all() {
+  drain();
+  for (std::uint32_t index = 0; index < kTransmitUnits; ++index) {
+    if (!records_[index].in_use) continue;
+    end({index, 1, records_[index].to, static_cast<std::uint8_t>(Outcome::kUnknown),
+         host::kCompletionFinal},
+        index);
+  }
+}
+
+}  // namespace ringroad::client

@@ -1,0 +1,328 @@
+// A node without links: delivers to the endpoints bound here, and stands in for peers whose links
+// do as the test says. Runs the io lcore's side of the host channel exactly as an io loop would,
+// inline (step) or on a thread of its own (NodeThread) that sleeps and is woken.
+#pragma once
+
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "dataplane/host/host_server.h"
+
+namespace ringroad::host::test {
+
+inline Nanos monotonic_now() {
+  return Nanos{std::chrono::steady_clock::now().time_since_epoch().count()};
+}
+
+// Waits for a condition, with a deadline instead of a guess.
+inline bool eventually(const std::function<bool()>& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    char name[] = "/tmp/rr-host-XXXXXX";
+    path_ = ::mkdtemp(name);
+  }
+  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// What a peer's link does with a message.
+struct FakePeer {
+  std::atomic<bool> connected{true};
+  std::atomic<std::uint32_t> queue_max{~0U};  // accepted and unresolved, all priorities
+  std::atomic<bool> answers{true};            // outcomes follow; otherwise they wait
+  std::atomic<int> outcome{static_cast<int>(Outcome::kDelivered)};
+  std::atomic<int> backpressure{static_cast<int>(Backpressure::kMessageCredit)};
+};
+
+class FakeNode final : public Sender {
+ public:
+  FakeNode(NodeId self, std::vector<NodeId> peers) : self_(self), peers_(std::move(peers)) {
+    for (const NodeId peer : peers_) states_.emplace(peer.value, std::make_unique<FakePeer>());
+  }
+
+  FakePeer& peer(std::uint16_t node) { return *states_.at(node); }
+
+  // --- Sender ---
+  SendResult send(const OutboundMessage& message) override {
+    if (message.to == self_) return deliver_here(message);
+    const auto found = states_.find(message.to.value);
+    if (found == states_.end()) return SendResult::kNoSuchNode;
+    FakePeer& peer = *found->second;
+    if (!peer.connected) return SendResult::kNotConnected;
+    auto& flight = flights_[message.to.value];
+    if (flight.size() >= peer.queue_max) return SendResult::kQueueFull;
+    if (keep_bytes) {
+      sent.emplace_back(reinterpret_cast<const char*>(message.payload), message.length);
+    }
+    flight.push_back(message);
+    return SendResult::kAccepted;
+  }
+  NodeId self() const override { return self_; }
+  std::span<const NodeId> peers() const override { return peers_; }
+  bool is_connected(NodeId node) const override {
+    const auto found = states_.find(node.value);
+    return found != states_.end() && found->second->connected;
+  }
+  Backpressure backpressure(NodeId node, Priority) const override {
+    return static_cast<Backpressure>(states_.at(node.value)->backpressure.load());
+  }
+
+  // --- The io loop ---
+  void attach(std::uint16_t index, Endpoint& endpoint) { endpoints_[index] = &endpoint; }
+  void detach(std::uint16_t index) {
+    Endpoint* endpoint = endpoints_.at(index);
+    for (auto& [node, flight] : flights_) {
+      for (auto at = flight.begin(); at != flight.end();) {
+        if (at->owner == index) {
+          endpoint->on_outcome(at->to, at->token, Outcome::kNotSent);
+          at = flight.erase(at);
+        } else {
+          ++at;
+        }
+      }
+    }
+    std::erase_if(waiting_, [&](const Waiting& waiting) { return waiting.owner == index; });
+    std::erase_if(bindings_, [&](const Binding& binding) { return binding.index == index; });
+    endpoints_.erase(index);
+  }
+  BindResult bind(std::uint16_t index, MessageType type, BindMode mode) {
+    for (const Binding& binding : bindings_) {
+      const bool clashes = binding.type == type &&
+                           (mode == BindMode::kExclusive || binding.mode == BindMode::kExclusive);
+      if (clashes) return BindResult::kTaken;
+    }
+    bindings_.push_back({index, type, mode});
+    return BindResult::kBound;
+  }
+  void unbind(std::uint16_t index, MessageType type) {
+    std::erase_if(bindings_, [&](const Binding& binding) {
+      return binding.index == index && binding.type == type;
+    });
+  }
+
+  std::uint32_t take_commands(HostServer& host) {
+    std::uint32_t work = 0;
+    for (HostCommand command; host.poll_command(command); ++work) {
+      BindResult result = BindResult::kBound;
+      switch (command.kind) {
+        case HostCommandKind::kAttach:
+          attach(command.index, *command.application);
+          break;
+        case HostCommandKind::kDetach:
+          detach(command.index);
+          break;
+        case HostCommandKind::kBind:
+          result = bind(command.index, command.type, command.mode);
+          break;
+        case HostCommandKind::kUnbind:
+          unbind(command.index, command.type);
+          break;
+      }
+      host.complete(command, result);
+    }
+    return work;
+  }
+
+  std::uint32_t poll(Nanos now) {
+    std::uint32_t work = redeliver();
+    for (auto& [index, endpoint] : endpoints_) work += endpoint->poll(now, *this);
+    for (auto& [node, flight] : flights_) {
+      FakePeer& peer = *states_.at(node);
+      while (peer.answers && !flight.empty()) {
+        const OutboundMessage message = flight.front();
+        flight.pop_front();
+        ++work;
+        tell(message, static_cast<Outcome>(peer.outcome.load()));
+      }
+    }
+    for (auto& [index, endpoint] : endpoints_) endpoint->publish();
+    return work;
+  }
+
+  bool arm() {
+    bool may_sleep = true;
+    for (auto& [index, endpoint] : endpoints_) may_sleep = endpoint->arm() && may_sleep;
+    return may_sleep;
+  }
+  void disarm() {
+    for (auto& [index, endpoint] : endpoints_) endpoint->disarm();
+  }
+
+  // A message from a peer, as its link would hand it over.
+  DeliverResult arrive(NodeId from, MessageType type, std::string_view payload,
+                       Priority priority = Priority{4}) {
+    const std::span<const std::byte> piece{reinterpret_cast<const std::byte*>(payload.data()),
+                                           payload.size()};
+    return deliver({from, type, priority, static_cast<std::uint32_t>(payload.size()), {&piece, 1}});
+  }
+
+  bool keep_bytes = false;
+  std::vector<std::string> sent;  // payloads sent to peers, with keep_bytes
+
+ private:
+  struct Binding {
+    std::uint16_t index;
+    MessageType type;
+    BindMode mode;
+  };
+  struct Waiting {
+    std::uint16_t owner;
+    OutboundMessage message;
+  };
+
+  DeliverResult deliver(const InboundMessage& message) {
+    DeliverResult result = DeliverResult::kNoReceiver;
+    for (const Binding& binding : bindings_) {
+      const bool wants = binding.type == message.type || (binding.mode == BindMode::kCatchAll &&
+                                                          result == DeliverResult::kNoReceiver);
+      if (wants) result = endpoints_.at(binding.index)->on_message(message);
+    }
+    return result;
+  }
+
+  DeliverResult try_here(const OutboundMessage& message) {
+    const std::span<const std::byte> piece{message.payload, message.length};
+    return deliver({self_, message.type, message.priority, message.length, {&piece, 1}});
+  }
+
+  SendResult deliver_here(const OutboundMessage& message) {
+    if (waiting_.size() >= 64) return SendResult::kQueueFull;
+    if (!waiting_.empty()) {
+      waiting_.push_back({message.owner, message});
+      return SendResult::kAccepted;
+    }
+    const DeliverResult result = try_here(message);
+    if (result == DeliverResult::kBusy) {
+      waiting_.push_back({message.owner, message});
+    } else {
+      tell(message,
+           result == DeliverResult::kDelivered ? Outcome::kDelivered : Outcome::kNoReceiver);
+    }
+    return SendResult::kAccepted;
+  }
+
+  std::uint32_t redeliver() {
+    std::uint32_t work = 0;
+    while (!waiting_.empty()) {
+      const OutboundMessage message = waiting_.front().message;
+      const DeliverResult result = try_here(message);
+      if (result == DeliverResult::kBusy) break;
+      waiting_.pop_front();
+      ++work;
+      tell(message,
+           result == DeliverResult::kDelivered ? Outcome::kDelivered : Outcome::kNoReceiver);
+    }
+    return work;
+  }
+
+  void tell(const OutboundMessage& message, Outcome outcome) {
+    const auto found = endpoints_.find(message.owner);
+    if (found != endpoints_.end()) found->second->on_outcome(message.to, message.token, outcome);
+  }
+
+  NodeId self_;
+  std::vector<NodeId> peers_;
+  std::map<std::uint16_t, std::unique_ptr<FakePeer>> states_;
+  std::map<std::uint16_t, std::deque<OutboundMessage>> flights_;
+  std::map<std::uint16_t, Endpoint*> endpoints_;
+  std::vector<Binding> bindings_;
+  std::deque<Waiting> waiting_;
+};
+
+inline HostServerConfig server_config(const std::string& socket, const FakeNode& node) {
+  HostServerConfig config;
+  config.socket = socket;
+  config.self = node.self();
+  config.peers.assign(node.peers().begin(), node.peers().end());
+  config.bind_address = Ipv4Address{0x0a000001};
+  config.bind_port = 8801;
+  config.limits.application_arena_bytes = 1024 * 1024;
+  return config;
+}
+
+// A whole dataplane's worth of host channel on two threads: the slow one and the io lcore's.
+class NodeThread {
+ public:
+  explicit NodeThread(std::vector<NodeId> peers = {NodeId{2}, NodeId{3}},
+                      const std::function<void(HostServerConfig&)>& change = {})
+      : node(NodeId{1}, std::move(peers)) {
+    HostServerConfig config = server_config(directory_.path() + "/node-1.sock", node);
+    if (change) change(config);
+    socket = config.socket;
+    auto created = HostServer::create(config);
+    if (!created.ok()) return;
+    host = std::move(*created);
+    io_ = std::thread{[this] { run_io(); }};
+    slow_ = std::thread{[this] { run_slow(); }};
+  }
+  ~NodeThread() { stop(); }
+
+  void stop() {
+    stopping_ = true;
+    if (io_.joinable()) io_.join();
+    if (slow_.joinable()) slow_.join();
+    host.reset();
+  }
+
+  std::string socket;
+  FakeNode node;
+  std::unique_ptr<HostServer> host;
+  std::atomic<std::size_t> attached{0};
+  std::atomic<std::uint64_t> sleeps{0};
+  // Runs on the io thread once a pass, when set before the first attach.
+  std::function<void()> each_pass;
+
+ private:
+  void run_io() {
+    while (!stopping_) {
+      std::uint32_t work = node.take_commands(*host) + node.poll(monotonic_now());
+      if (each_pass) each_pass();
+      if (work != 0) continue;
+      if (node.arm()) {
+        ++sleeps;
+        pollfd waiting{host->wake_descriptor(), POLLIN, 0};
+        ::poll(&waiting, 1, 5);  // links of the test change without ringing
+      }
+      host->clear_wake();
+      node.disarm();
+    }
+  }
+  void run_slow() {
+    while (!stopping_) {
+      pollfd waiting{host->wait_descriptor(), POLLIN, 0};
+      ::poll(&waiting, 1, 5);
+      host->service(monotonic_now());
+      attached = host->attached_count();
+    }
+  }
+
+  TemporaryDirectory directory_;
+  std::atomic<bool> stopping_{false};
+  std::thread io_, slow_;
+};
+
+}  // namespace ringroad::host::test
