@@ -54,7 +54,7 @@ def frame_build(size, frame_bytes, to_reach):
     return Figure(
         name=f"frame.build.{size}B", unit="cycles/message", higher_is_better=False,
         ours=program("frame_build", *options, keys=["value"]),
-        baseline=program("frame_baseline", *options, "--cpu", cpu(0), keys=["cycles_per_message"]),
+        baseline=program("frame_baseline", *options, "--cpu", cpu(0), keys=["value"]),
         baseline_name="memcpy and ISA-L CRC of the same bytes", medium=ONE_CPU,
         limit="memory and CRC: {baseline}", to_reach=to_reach)
 
@@ -64,7 +64,7 @@ def p2p_bytes(size):
     return Figure(
         name=f"p2p.memif.{size}B", unit="bytes/s",
         ours=program("p2p", *options, keys=["bytes_per_s"]),
-        baseline=program("memif_bare", *options, keys=["bytes_per_s"]),
+        baseline=program("memif_bare", *options, keys=["value"]),
         baseline_name="a bare program over the same port, same copies and CRC", medium=MEMIF,
         limit="this port without a protocol: {baseline}", to_reach=0.8)
 
@@ -75,7 +75,7 @@ def api(size):
         ours=program("api_loop", "--size", size, *SECONDS, "--io-cpu", cpu(0),
                      "--application-cpu", cpu(1), keys=["value"]),
         baseline=program("rte_ring_pair", "--copies", "--size", size, *PAIR_CPUS, *SECONDS,
-                         keys=["msgs_per_s"]),
+                         keys=["value"]),
         baseline_name="rte_ring between two processes, same copies",
         medium="shared memory, application to io lcore and back",
         limit="a ring between two processes: {baseline}", to_reach=0.5,
@@ -88,7 +88,7 @@ def local_rate(size):
         ours=program("local_pair", "rate", "--size", size, *SECONDS, "--cpu-sender", cpu(0),
                      "--cpu-receiver", cpu(1), keys=["value"]),
         baseline=program("rte_ring_pair", "--touch", "--size", size, *PAIR_CPUS, *SECONDS,
-                         keys=["msgs_per_s"]),
+                         keys=["value"]),
         baseline_name="rte_ring between two processes, same bytes touched",
         medium="shared memory, two applications, by reference; payload written and read",
         limit="a ring between two processes: {baseline}", to_reach=0.6)
