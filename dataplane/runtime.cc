@@ -191,6 +191,7 @@ Runtime::~Runtime() = default;
 void Runtime::run() { impl_->loop->run(); }
 void Runtime::stop() { impl_->loop->stop(); }
 Node& Runtime::node() { return *impl_->node; }
+rte_mempool* Runtime::pool() { return impl_->pool.get(); }
 const RuntimePlan& Runtime::plan() const { return impl_->plan; }
 const IoLoopStatistics& Runtime::loop_statistics() const { return impl_->loop->statistics(); }
 

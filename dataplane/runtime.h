@@ -20,6 +20,8 @@
 #include "hugepages/memory_plan.h"
 #include "hugepages/topology.h"
 
+struct rte_mempool;
+
 namespace ringroad {
 
 // What create() will do, known before anything is taken.
@@ -55,6 +57,7 @@ class Runtime {
   void stop();
 
   Node& node();
+  rte_mempool* pool();
   const RuntimePlan& plan() const;
   const IoLoopStatistics& loop_statistics() const;
 
