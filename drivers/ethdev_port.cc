@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
@@ -127,7 +128,16 @@ void EthdevPort::stop() {
   started_ = false;
   descriptor_ = -1;
   link_up_ = false;
+  if (options_.kind == "ring") drain();
   (void)rte_eth_dev_stop(port_);
+}
+
+// The driver leaves its ring, and what is in it, to whoever makes the next device of that name.
+void EthdevPort::drain() {
+  std::array<rte_mbuf*, 32> left;
+  while (const std::uint16_t count = rte_eth_rx_burst(port_, 0, left.data(), left.size())) {
+    rte_pktmbuf_free_bulk(left.data(), count);
+  }
 }
 
 std::uint16_t EthdevPort::receive_burst(std::span<rte_mbuf*> out) {

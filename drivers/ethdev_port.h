@@ -58,6 +58,7 @@ class EthdevPort final : public Port {
   absl::Status failed(const std::string& step, int error, const std::string& mend) const;
   bool read_link() const;
   bool write_jumbo(rte_mbuf* packet);
+  void drain();
 
   Options options_;
   const std::uint16_t port_;

@@ -1,11 +1,13 @@
 #include "drivers/factory.h"
 
 #include <rte_ethdev.h>
+#include <rte_mbuf.h>
 #include <unistd.h>
 
 #include <bit>
 #include <cerrno>
 #include <cstring>
+#include <numeric>
 
 #include "absl/strings/str_cat.h"
 #include "drivers/ethdev_port.h"
@@ -91,13 +93,25 @@ absl::Status check_af_packet(const std::string& name) {
   return absl::OkStatus();
 }
 
-// One frame and its packet header in each slot of the packet socket's ring.
-std::string af_packet_arguments(const std::string& name, std::uint32_t mtu) {
-  constexpr std::uint32_t kHeaderBytes = 128;  // tpacket2_hdr, sockaddr_ll, alignment
-  const std::uint32_t slot =
-      std::max<std::uint32_t>(2'048, std::bit_ceil(frame_bytes(mtu) + kHeaderBytes));
-  const std::uint32_t block = std::max<std::uint32_t>(4'096, slot);
-  return absl::StrCat("iface=", name, ",blocksz=", block, ",framesz=", slot, ",framecnt=512");
+// The packet socket's ring. A slot holds one frame behind the kernel's header, which takes 66 bytes
+// (tpacket2_hdr, sockaddr_ll, alignment); DPDK refuses slots that, less 32 bytes of header, a
+// packet buffer could not take in whole, and takes slots to follow one another across blocks, so
+// that they must fill a block exactly. Blocks are whole pages. So: the roundest slot between both
+// bounds.
+std::string af_packet_arguments(const std::string& name, std::uint32_t mtu, std::uint32_t room) {
+  constexpr std::uint32_t kPage = 4'096, kSlotAlignment = 16;
+  const std::uint32_t least = frame_bytes(mtu) + 66, most = room + 32;
+  std::uint32_t slot = 0;
+  for (std::uint32_t round = kPage; round >= kSlotAlignment; round /= 2) {
+    slot = (least + round - 1) / round * round;
+    if (slot <= most) break;
+  }
+  const std::uint32_t block = std::lcm(slot, kPage);
+  const std::uint32_t slots_wanted = mtu > kPage ? 128 : 512;
+  const std::uint32_t slots_per_block = block / slot;
+  const std::uint32_t slots =
+      (slots_wanted + slots_per_block - 1) / slots_per_block * slots_per_block;
+  return absl::StrCat("iface=", name, ",blocksz=", block, ",framesz=", slot, ",framecnt=", slots);
 }
 
 std::string bits_per_second(std::uint64_t bits) {
@@ -142,7 +156,8 @@ absl::StatusOr<std::unique_ptr<Port>> make_port(const PortConfig& config, std::u
       if (absl::Status status = check_af_packet(config.interface); !status.ok()) return status;
       options.kind = "af_packet";
       options.device = free_device_name("net_af_packet");
-      options.arguments = af_packet_arguments(config.interface, config.mtu);
+      options.arguments = af_packet_arguments(
+          config.interface, config.mtu, rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM);
       options.use_device_mac = !config.mac.has_value();
       return make_ethdev(std::move(options));
   }

@@ -11,11 +11,9 @@
 
 namespace ringroad {
 
-inline int run_with_eal(const char* program) {
+inline int run_with_eal(const char* program,
+                        const std::vector<std::string>& memory = {"--no-huge", "-m", "512"}) {
   std::vector<std::string> arguments = {program,
-                                        "--no-huge",
-                                        "-m",
-                                        "512",
                                         "--no-pci",
                                         "--no-telemetry",
                                         "--lcores=0",
@@ -27,9 +25,10 @@ inline int run_with_eal(const char* program) {
   sched_getaffinity(0, sizeof allowed, &allowed);
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
     if (!CPU_ISSET(cpu, &allowed)) continue;
-    arguments[6] = "--lcores=0@" + std::to_string(cpu);
+    arguments[3] = "--lcores=0@" + std::to_string(cpu);
     break;
   }
+  arguments.insert(arguments.end(), memory.begin(), memory.end());
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   if (rte_eal_init(static_cast<int>(argv.size()), argv.data()) < 0) {
