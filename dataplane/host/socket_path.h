@@ -1,5 +1,6 @@
-// Where a node's socket stands when its configuration does not say: one rule for the dataplane, the
-// library and the tools.
+// Where a node's socket stands when its configuration does not say, for programs that link the
+// library and not the configuration: the same rule as runtime_directory() and default_host_socket()
+// of dataplane/config.h (a test holds them together), without Abseil.
 #pragma once
 
 #include <unistd.h>
@@ -11,15 +12,19 @@
 
 namespace ringroad::host {
 
+// An environment variable that holds an absolute path; others are taken as not set.
+inline std::string path_from_environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr && value[0] == '/' ? value : "";
+}
+
 // $RINGROAD_RUNTIME_DIR, else /run/ringroad when it is writable, else $XDG_RUNTIME_DIR/ringroad,
 // else /tmp/ringroad-<uid>.
 inline std::string runtime_directory() {
-  if (const char* chosen = std::getenv("RINGROAD_RUNTIME_DIR"); chosen != nullptr && *chosen != 0) {
-    return chosen;
-  }
+  if (auto chosen = path_from_environment("RINGROAD_RUNTIME_DIR"); !chosen.empty()) return chosen;
   if (::access("/run/ringroad", W_OK | X_OK) == 0) return "/run/ringroad";
-  if (const char* user = std::getenv("XDG_RUNTIME_DIR"); user != nullptr && *user != 0) {
-    return std::string{user} + "/ringroad";
+  if (auto session = path_from_environment("XDG_RUNTIME_DIR"); !session.empty()) {
+    return session + "/ringroad";
   }
   return "/tmp/ringroad-" + std::to_string(::getuid());
 }

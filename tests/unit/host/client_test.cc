@@ -481,8 +481,9 @@ TEST_P(LocalPair, ASleepingReceiverAndASleepingSenderAreWoken) {
   receiving.join();
 }
 
-INSTANTIATE_TEST_SUITE_P(Modes, LocalPair, ::testing::Bool(),
-                         [](const auto& param_info) { return param_info.param ? "ByReference" : "ByCopy"; });
+INSTANTIATE_TEST_SUITE_P(Modes, LocalPair, ::testing::Bool(), [](const auto& param_info) {
+  return param_info.param ? "ByReference" : "ByCopy";
+});
 
 TEST(Local, ProgramsThatDidNotOptInCannotBeReached) {
   NodeThread node;

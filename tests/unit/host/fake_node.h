@@ -105,7 +105,7 @@ class FakeNode final : public Sender {
         }
       }
     }
-    std::erase_if(waiting_, [&](const Waiting& waiting) { return waiting.owner == index; });
+    waiting_.erase(index);
     std::erase_if(bindings_, [&](const Binding& binding) { return binding.index == index; });
     endpoints_.erase(index);
   }
@@ -189,11 +189,6 @@ class FakeNode final : public Sender {
     MessageType type;
     BindMode mode;
   };
-  struct Waiting {
-    std::uint16_t owner;
-    OutboundMessage message;
-  };
-
   DeliverResult deliver(const InboundMessage& message) {
     DeliverResult result = DeliverResult::kNoReceiver;
     for (const Binding& binding : bindings_) {
@@ -209,32 +204,25 @@ class FakeNode final : public Sender {
     return deliver({self_, message.type, message.priority, message.length, {&piece, 1}});
   }
 
+  // A busy receiver holds up what its sender sends here, and nobody else.
   SendResult deliver_here(const OutboundMessage& message) {
-    if (waiting_.size() >= 64) return SendResult::kQueueFull;
-    if (!waiting_.empty()) {
-      waiting_.push_back({message.owner, message});
-      return SendResult::kAccepted;
-    }
-    const DeliverResult result = try_here(message);
-    if (result == DeliverResult::kBusy) {
-      waiting_.push_back({message.owner, message});
-    } else {
-      tell(message,
-           result == DeliverResult::kDelivered ? Outcome::kDelivered : Outcome::kNoReceiver);
-    }
+    auto& waiting = waiting_[message.owner];
+    if (waiting.size() >= 64) return SendResult::kQueueFull;
+    if (!waiting.empty() || !deliver_and_tell(message)) waiting.push_back(message);
     return SendResult::kAccepted;
+  }
+
+  bool deliver_and_tell(const OutboundMessage& message) {
+    const DeliverResult result = try_here(message);
+    if (result == DeliverResult::kBusy) return false;
+    tell(message, result == DeliverResult::kDelivered ? Outcome::kDelivered : Outcome::kNoReceiver);
+    return true;
   }
 
   std::uint32_t redeliver() {
     std::uint32_t work = 0;
-    while (!waiting_.empty()) {
-      const OutboundMessage message = waiting_.front().message;
-      const DeliverResult result = try_here(message);
-      if (result == DeliverResult::kBusy) break;
-      waiting_.pop_front();
-      ++work;
-      tell(message,
-           result == DeliverResult::kDelivered ? Outcome::kDelivered : Outcome::kNoReceiver);
+    for (auto& [owner, waiting] : waiting_) {
+      for (; !waiting.empty() && deliver_and_tell(waiting.front()); ++work) waiting.pop_front();
     }
     return work;
   }
@@ -250,7 +238,7 @@ class FakeNode final : public Sender {
   std::map<std::uint16_t, std::deque<OutboundMessage>> flights_;
   std::map<std::uint16_t, Endpoint*> endpoints_;
   std::vector<Binding> bindings_;
-  std::deque<Waiting> waiting_;
+  std::map<std::uint16_t, std::deque<OutboundMessage>> waiting_;  // by owner
 };
 
 inline HostServerConfig server_config(const std::string& socket, const FakeNode& node) {
