@@ -283,6 +283,11 @@ Rings::Chain Rings::receive_chain(Index* slot, Index end, ReceiveBuffer* packet,
     }
     length += part;
     more = (flags_of(words.low) & kDescriptorNext) != 0;
+    if constexpr (kRole == Role::kMaster) {
+      // DPDK 22.11's slave sets the flag on a slot's first use in a chain and never clears it, so
+      // that later packets would run together. The slot is ours until tail passes it.
+      store(in_, *slot, {words.low & ~std::uint64_t{kDescriptorNext}, words.high});
+    }
     give_back<kRole>((*slot)++);
   }
   if (malformed || more) {

@@ -342,6 +342,15 @@ TEST_F(HostileSlave, BrokenChainsAreDroppedAndCounted) {
   EXPECT_EQ(master_->statistics().received_too_long, 1u);
 }
 
+TEST_F(HostileSlave, TakenChainsLeaveNoFlagBehind) {
+  become_connected();
+  Descriptor continued = good(0);
+  continued.flags = kDescriptorNext;
+  publish({continued, good(1)});
+  EXPECT_EQ(received_now(), 1u);
+  EXPECT_EQ(memory_->slot(kLayout.s2m_offset(), 0).flags, 0) << "DPDK's slave would reuse it";
+}
+
 TEST_F(HostileSlave, IndexThatJumpsDisconnects) {
   become_connected();
   std::atomic_ref(memory_->ring(kLayout.s2m_offset()).head).store(kSlots + 1);
