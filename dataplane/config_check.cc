@@ -1,3 +1,6 @@
+// How the values of a configuration must fit each other: identities, networks, what each kind of
+// port needs, powers of two, and limits that hold each other. Each check adds its own faults and
+// stops no other, so that one reading tells all. Runs once, at start.
 #include "dataplane/config_check.h"
 
 #include <algorithm>

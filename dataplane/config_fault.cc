@@ -1,3 +1,4 @@
+// How faults, pointers and values are written.
 #include "dataplane/config_fault.h"
 
 #include "absl/strings/str_cat.h"

@@ -1,3 +1,4 @@
+// Every pair is measured in full: there are a few dozen short words, once, in an error text.
 #include "dataplane/did_you_mean.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Texts of addresses, strictly: no leading zeros (some programs read those as octal), no short
+// forms. What is printed is what is parsed.
 #include "dataplane/net/address.h"
 
 namespace ringroad {

@@ -1,3 +1,6 @@
+// The life of an entry, as the header tells it. Tables are scanned, not hashed: 256 addresses of
+// four bytes are sixteen cache lines, and only packets of ARP and answers older than a second come
+// here.
 #include "dataplane/net/arp_cache.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The names of the reasons, for metrics and logs, and which of them mean that a packet was wrong.
 #include "dataplane/net/stack.h"
 
 namespace ringroad {

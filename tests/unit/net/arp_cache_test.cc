@@ -1,3 +1,5 @@
+// The ARP cache against a clock that the test moves: when it asks, what it believes, and what a
+// flood costs it.
 #include "dataplane/net/arp_cache.h"
 
 #include <gtest/gtest.h>

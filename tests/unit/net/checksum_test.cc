@@ -1,3 +1,4 @@
+// The checksum against RFC 1071 word for word.
 #include "dataplane/net/checksum.h"
 
 #include <gtest/gtest.h>
@@ -25,7 +26,8 @@ TEST(Checksum, AgreesWithItsSimpleTwinAtEveryLengthAndOnLongRandomBytes) {
     EXPECT_EQ(internet_checksum(as_bytes(bytes)), test::simple_checksum(bytes)) << size;
   }
   for (const int fill : {0x00, 0x01, 0xfe, 0xff}) {
-    const test::Packet bytes(65'535, static_cast<std::uint8_t>(fill));  // the most carries there can be
+    const test::Packet bytes(65'535,
+                             static_cast<std::uint8_t>(fill));  // the most carries there can be
     EXPECT_EQ(internet_checksum(as_bytes(bytes)), test::simple_checksum(bytes)) << fill;
   }
 }

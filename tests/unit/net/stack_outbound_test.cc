@@ -102,6 +102,26 @@ TEST(StackOutbound, HeadersOfEveryPayloadLengthAreTakenByAnotherStack) {
   }
 }
 
+// RFC 768: a sum of zero is sent as all ones, since zero says that there is none. Among all
+// payloads of two bytes are some that sum to it.
+TEST(StackOutbound, NeverSendsAFilledChecksumOfZero) {
+  StackConfig filled = config();
+  filled.fill_udp_checksum = true;
+  Stack stack(filled);
+  auto peer = stack.destination(kPeerAddress, 8801, 50'001);
+  (void)stack.route(peer, kStart);
+  answer(stack, kPeerAddress);
+  ASSERT_EQ(stack.route(peer, kStart), Route::kReady);
+  int all_ones = 0;
+  for (unsigned word = 0; word < 0x10000; ++word) {
+    const char payload[] = {static_cast<char>(word >> 8), static_cast<char>(word)};
+    const Packet packet = encapsulated(stack, peer, {payload, 2});
+    ASSERT_NE(test::get16(packet, 40), 0u) << word;
+    all_ones += test::get16(packet, 40) == 0xffff ? 1 : 0;
+  }
+  EXPECT_GE(all_ones, 1);
+}
+
 TEST(StackOutbound, GoesThroughTheGatewayWhenThePeerIsOffLink) {
   StackConfig with_gateway = config();
   with_gateway.gateway = kGateway;

@@ -85,6 +85,17 @@ TEST(Stack, AcceptsWhatTheStandardsAllow) {
   }
 }
 
+TEST(Stack, TakesTheLengthOfADatagramFromItsOwnHeader) {
+  Stack stack(config());
+  Packet body = test::udp_body("hello", 8801, true);
+  body.insert(body.end(), {0xde, 0xad});  // inside the IPv4 packet, behind the datagram
+  const Packet packet = test::ipv4_packet({}, body);
+  const Exact bytes(packet);
+  const Inbound inbound = stack.on_packet(bytes, kStart);
+  ASSERT_EQ(inbound.kind, Inbound::Kind::kFrame) << drop_reason_name(inbound.reason);
+  EXPECT_EQ(text_of(inbound.payload), "hello");
+}
+
 TEST(Stack, AcceptsAnEmptyDatagramAndOneThatFillsTheMtu) {
   Stack stack(config(9000));
   EXPECT_EQ(feed(stack, test::udp_packet("")).kind, Inbound::Kind::kFrame);
