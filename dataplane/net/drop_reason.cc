@@ -1,4 +1,5 @@
-// The names of the reasons, for metrics and logs, and which of them mean that a packet was wrong.
+// The names of the reasons, for metrics and logs, and which of them mean that a packet was wrong:
+// those point at damage or malice, the others at packets meant for somebody else, or too many.
 #include "dataplane/net/stack.h"
 
 namespace ringroad {
