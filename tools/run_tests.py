@@ -89,7 +89,8 @@ def suites_of(test):
     return [suite.split(":")[-1] for suite in test["suite"]]
 
 
-def run_suite(build_dir, suite, arguments):
+def run_suite(build_dir, suite, selection, arguments):
+    """One `meson test` of `selection`, reported under the suite's name."""
     base = f"testlog-{suite}"
     logs = os.path.join(build_dir, "meson-logs")
     paths = [os.path.join(logs, base + end) for end in (".json", ".junit.xml")]
@@ -98,9 +99,9 @@ def run_suite(build_dir, suite, arguments):
         if os.path.exists(stale):
             os.remove(stale)
     jobs = 1 if suite in ONE_AT_A_TIME else arguments.jobs
-    command = ["meson", "test", "-C", build_dir, "--no-rebuild", "--suite", suite,
-               "--logbase", base, "--print-errorlogs", "--num-processes", str(jobs),
-               "--timeout-multiplier", str(arguments.timeout_multiplier)]
+    command = ["meson", "test", "-C", build_dir, "--no-rebuild", "--logbase", base,
+               "--print-errorlogs", "--num-processes", str(jobs),
+               "--timeout-multiplier", str(arguments.timeout_multiplier)] + selection
     started = time.monotonic()
     code = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
     if not os.path.exists(paths[0]):
@@ -117,7 +118,7 @@ def run_suite(build_dir, suite, arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("build_dir")
-    parser.add_argument("suites", nargs="*", help=f"default: {' '.join(ORDER)} and whatever else")
+    parser.add_argument("suites", nargs="*", help="or tests by name; default: all suites")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--timeout-multiplier", type=int, default=1)
     arguments = parser.parse_args()
@@ -128,20 +129,25 @@ def main():
     # A test's first suite is its home; further ones are labels that can be asked for by name.
     homes = {suites_of(test)[0] for test in tests}
     known = homes.union(*(suites_of(test) for test in tests))
+    names = {test["name"] for test in tests}
     wanted = arguments.suites or [s for s in ORDER if s in homes] + sorted(homes - set(ORDER))
-    unknown = [suite for suite in wanted if suite not in known]
+    unknown = [word for word in wanted if word not in known and word not in names]
     if unknown:
-        print(f"no test is in suite {', '.join(unknown)}; there are: {' '.join(sorted(known))}",
+        print(f"no suite or test is named {', '.join(unknown)}; suites: {' '.join(sorted(known))}",
               file=sys.stderr)
         return 2
+    runs = [(suite, ["--suite", suite]) for suite in wanted if suite in known]
+    single = [name for name in wanted if name not in known]
+    if single:
+        runs.append(("named", single))
 
     total = Count()
     failed = []
-    for number, suite in enumerate(wanted, 1):
-        print(f"suite {suite} ({number} of {len(wanted)})", flush=True)
-        count, names = run_suite(arguments.build_dir, suite, arguments)
+    for number, (suite, selection) in enumerate(runs, 1):
+        print(f"suite {suite} ({number} of {len(runs)})", flush=True)
+        count, bad = run_suite(arguments.build_dir, suite, selection, arguments)
         total.add(count)
-        failed += names
+        failed += bad
     for name in failed:
         print(f"failed: {name}")
     print(total)
