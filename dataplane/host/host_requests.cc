@@ -1,5 +1,6 @@
 // What a connection says, and what it is answered. Everything in here is input from outside:
-// whoever says what no library says is hung up on.
+// whoever says what no library says is hung up on. Runs on the slow path; it never waits for an
+// application.
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 

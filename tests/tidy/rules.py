@@ -133,10 +133,10 @@ def file_openings(tree):
         if not (path.endswith(SOURCE + (".py", ".sh")) or tree.is_script(path)):
             continue
         opening = opening_comment(tree.lines(path))
-        header = re.sub(r"\.cc?$", ".h", path)
-        if header != path and header in known:  # the header speaks for both
-            opening = opening_comment(tree.lines(header)) + opening
         length = len(tree.lines(path))
+        header = re.sub(r"\.cc?$", ".h", path)
+        if header != path and header in known and opening_comment(tree.lines(header)):
+            continue  # the header speaks for both
         if not opening:
             # A test's cases are sentences of their own.
             if length > TRIVIAL_LINES and not path.endswith("_test.cc"):

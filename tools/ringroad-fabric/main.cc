@@ -1,5 +1,6 @@
 // ringroad-fabric: `run` is the switch, `ctl` talks to a running one. Options become objects here
-// and nowhere else.
+// and nowhere else. Nothing is switched in this file: it opens ports, sets the first faults, and
+// hands the fabric to its loop.
 #include <bit>
 #include <cstdio>
 #include <filesystem>

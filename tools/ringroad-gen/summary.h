@@ -1,4 +1,5 @@
-// From what a role counted to what a person or a script is told: one struct of answers. Pure.
+// From what a role counted to what a person or a script is told: one struct of answers. Pure: the
+// words are report.h's, the counting the role's.
 #pragma once
 
 #include <cstdint>

@@ -39,7 +39,7 @@ class PortTest : public testing::Test {
  protected:
   void SetUp() override {
     pool_ = rte_pktmbuf_pool_create(absl::StrCat("pool", ++pools_).c_str(), kPoolSize, 0, 0,
-                                    RTE_PKTMBUF_HEADROOM + 9'088, 0);  // what a node at MTU 9000 gets
+                                    RTE_PKTMBUF_HEADROOM + 9'088, 0);  // as a node at MTU 9000
     ASSERT_NE(pool_, nullptr);
   }
   void TearDown() override {

@@ -27,7 +27,7 @@ TEST(Checksum, AgreesWithItsSimpleTwinAtEveryLengthAndOnLongRandomBytes) {
   }
   for (const int fill : {0x00, 0x01, 0xfe, 0xff}) {
     const test::Packet bytes(65'535,
-                             static_cast<std::uint8_t>(fill));  // the most carries there can be
+                             static_cast<std::uint8_t>(fill));  // the most carries
     EXPECT_EQ(internet_checksum(as_bytes(bytes)), test::simple_checksum(bytes)) << fill;
   }
 }
