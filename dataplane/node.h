@@ -31,7 +31,7 @@ struct NodeStatistics {
   std::uint64_t packets_malformed = 0;  // Ethernet, ARP, IPv4 or UDP headers
   std::uint64_t frame_errors[static_cast<std::size_t>(FrameError::kCount)] = {};
   std::uint64_t next_hop_unresolved = 0;  // a link waited for the next hop's MAC
-  std::uint64_t no_buffer = 0;         // the mempool was empty
+  std::uint64_t no_buffer = 0;            // the mempool was empty
   std::uint64_t messages_delivered = 0, messages_no_receiver = 0, deliveries_busy = 0;
   std::uint64_t messages_local = 0;  // between endpoints of this node
 };

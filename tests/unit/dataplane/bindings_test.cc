@@ -97,8 +97,7 @@ TEST(Bindings, AgreesWithAPlainMapUnderRandomUse) {
           break;
         }
         default:
-          ASSERT_EQ(bindings.bind(index, MessageType{type}, BindMode::kShared),
-                    BindResult::kBound);
+          ASSERT_EQ(bindings.bind(index, MessageType{type}, BindMode::kShared), BindResult::kBound);
           model[type].insert(index);
       }
       std::uint64_t wanted = 0;
