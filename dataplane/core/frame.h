@@ -23,10 +23,12 @@
 //   fragment   kind prio flags:u16  type:u32  sequence:u32  message length:u32
 //              + one slot: offset:u32  length:u32  zero:u64
 //   outcome    kind prio outcome:u16  first sequence:u32  count:u32  zero:u32
-//   ack        kind range count:u8 zero:u16  zero:u32  largest packet number:u64
+//   ack        kind range count:u8 stalled:u16  zero:u32  largest packet number:u64
 //              + one slot for each two ranges: {gap:u32 length:u32} twice. The first range ends at
 //              `largest` (gap 0); each next ends `gap` packets below the start of the one before.
 //              Lengths count packets and are at least 1; in the last slot an unused pair is zero.
+//              `stalled` has a bit for each priority whose receiver does not read and of which a
+//              frame was left unacknowledged for want of room: send no more of it than probes.
 //   window     kind prio zero:u16  message limit:u32  byte limit:u64 (both absolute: the sequence,
 //              and the payload bytes since the session began, that must not be reached)
 //   ping       kind zero*7  token:u64 (asks for an acknowledgement, no more)

@@ -36,9 +36,11 @@ const char* frame_error_name(FrameError error) {
   return "unknown";
 }
 
-std::size_t write_ack(std::byte* to, std::span<const PacketRange> newest_first) {
+std::size_t write_ack(std::byte* to, std::span<const PacketRange> newest_first,
+                      std::uint8_t stalled) {
   RR_CHECK(!newest_first.empty());
   AckRecord ack;
+  ack.stalled = stalled;
   ack.largest = newest_first.front().last;
   std::size_t count = 0;
   std::uint64_t below = 0;
@@ -65,7 +67,8 @@ std::size_t write_ack(std::byte* to, std::span<const PacketRange> newest_first) 
 
 std::size_t read_ack(const std::byte* record, std::span<PacketRange> ranges) {
   const auto ack = load_record<AckRecord>(record);
-  if (ack.range_count == 0 || ack.range_count > kAckRangesMax || ack.zero != 0 || ack.zero2 != 0) {
+  if (ack.range_count == 0 || ack.range_count > kAckRangesMax || ack.zero != 0 ||
+      (ack.stalled >> kPriorities) != 0) {
     return 0;
   }
   std::uint64_t end = ack.largest;

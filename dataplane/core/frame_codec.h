@@ -49,8 +49,8 @@ struct OutcomeRecord {
 struct AckRecord {
   std::uint8_t kind = static_cast<std::uint8_t>(RecordKind::kAck);
   std::uint8_t range_count = 0;
-  std::uint16_t zero = 0;
-  std::uint32_t zero2 = 0;
+  std::uint16_t stalled = 0;  // a bit a priority
+  std::uint32_t zero = 0;
   std::uint64_t largest = 0;
 };
 
@@ -128,7 +128,8 @@ inline constexpr std::size_t ack_slots(std::size_t ranges) { return 1 + (ranges 
 
 // Writes an ack record for `ranges`, newest first, and returns the slots used. A range whose gap or
 // length does not fit 32 bits ends the list.
-std::size_t write_ack(std::byte* to, std::span<const PacketRange> newest_first);
+std::size_t write_ack(std::byte* to, std::span<const PacketRange> newest_first,
+                      std::uint8_t stalled = 0);
 
 // Reads the ranges of the ack record at `record`, newest first, into `ranges` (room for
 // kAckRangesMax). Returns how many there are, 0 when the record is malformed.

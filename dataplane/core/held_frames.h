@@ -1,8 +1,10 @@
 // Received frames that are kept, uncopied, because something in them cannot be delivered yet.
 //
-// Of `frames_max` frames each priority has `reserve` to itself, for the fragments of the message it
-// must deliver next; the rest is shared by whatever came early. So a message of at most `reserve`
-// fragments can always be completed, however much the other priorities hold.
+// A priority that has carried fragments claims `reserve` of the frames_max for itself, for the
+// fragments of the message it must deliver next; the rest is shared by whatever came early, a
+// priority whose receiver does not read taking no more than half of it. So a message of at most
+// `reserve` fragments can be completed however much the others hold (once what they had borrowed
+// before the claim came back), and the others keep room to reorder in.
 // Invariant: no more than frames_max are held; a frame is released exactly once, when its last
 // reference goes.
 #pragma once
@@ -24,9 +26,8 @@ class HeldFrames {
   // `fragments_max`: of the longest message, as frames go here.
   HeldFrames(std::uint32_t frames_max, std::uint32_t fragments_max)
       : reserve_(choose_reserve(frames_max, fragments_max)),
-        shared_left_(frames_max - reserve_ * static_cast<std::uint32_t>(kPriorities)),
+        shared_max_(frames_max),
         entries_(frames_max) {
-    reserve_left_.fill(reserve_);
     free_.reserve(frames_max);
     for (std::uint32_t i = frames_max; i-- > 0;) free_.push_back(i);
   }
@@ -34,22 +35,32 @@ class HeldFrames {
   std::uint32_t reserve() const { return reserve_; }
   std::uint32_t held() const { return static_cast<std::uint32_t>(entries_.size() - free_.size()); }
 
+  // Fragments have come at this priority: it gets its reserve.
+  void claim(std::uint8_t priority) {
+    if (is_claimed(priority)) return;
+    claimed_ |= static_cast<std::uint8_t>(1u << priority);
+    shared_max_ -= reserve_;
+  }
+
   // A place for one more frame with one reference, or kNone. `may_use_reserve`: the frame holds
-  // nothing but a part of the next message of `priority`.
+  // nothing but a part of the next message of `priority`. `is_stalled`: its receiver does not read.
   [[nodiscard]] std::uint32_t hold(std::uintptr_t handle, std::uint8_t priority,
-                                   bool may_use_reserve) {
-    std::uint8_t account = kShared;
-    if (may_use_reserve && reserve_left_[priority] > 0) {
-      --reserve_left_[priority];
-      account = priority;
-    } else if (shared_left_ > 0) {
-      --shared_left_;
+                                   bool may_use_reserve, bool is_stalled) {
+    if (free_.empty()) return kNone;
+    const std::uint32_t share = is_stalled ? (shared_max_ + 1) / 2 : shared_max_;
+    bool is_reserved = false;
+    if (may_use_reserve && is_claimed(priority) && reserved_[priority] < reserve_) {
+      ++reserved_[priority];
+      is_reserved = true;
+    } else if (shared_total_ < shared_max_ && shared_[priority] < share) {
+      ++shared_total_;
+      ++shared_[priority];
     } else {
       return kNone;
     }
     const std::uint32_t index = free_.back();
     free_.pop_back();
-    entries_[index] = {handle, 1, account};
+    entries_[index] = {handle, 1, priority, is_reserved};
     return index;
   }
   void add_reference(std::uint32_t index) { ++entries_[index].references; }
@@ -61,10 +72,11 @@ class HeldFrames {
     Entry& entry = entries_[index];
     RR_CHECK(entry.references > 0);
     if (--entry.references > 0) return;
-    if (entry.account == kShared) {
-      ++shared_left_;
+    if (entry.is_reserved) {
+      --reserved_[entry.priority];
     } else {
-      ++reserve_left_[entry.account];
+      --shared_total_;
+      --shared_[entry.priority];
     }
     free_.push_back(index);
     release(entry.handle);
@@ -75,7 +87,8 @@ class HeldFrames {
     entries_[index].references = 1;
     drop(index, [](std::uintptr_t) {});
   }
-  // Drops everything.
+
+  // Drops everything, claims too.
   template <typename Release>
   void clear(Release release) {
     for (std::uint32_t i = 0; i < entries_.size(); ++i) {
@@ -83,15 +96,19 @@ class HeldFrames {
       entries_[i].references = 1;
       drop(i, release);
     }
+    claimed_ = 0;
+    shared_max_ = static_cast<std::uint32_t>(entries_.size());
   }
 
  private:
-  static constexpr std::uint8_t kShared = 0xff;
   struct Entry {
     std::uintptr_t handle = 0;
     std::uint32_t references = 0;
-    std::uint8_t account = 0;
+    std::uint8_t priority = 0;  // on whose account
+    bool is_reserved = false;
   };
+
+  bool is_claimed(std::uint8_t priority) const { return ((claimed_ >> priority) & 1) != 0; }
 
   static std::uint32_t choose_reserve(std::uint32_t frames_max, std::uint32_t fragments_max) {
     const std::uint32_t share = frames_max / static_cast<std::uint32_t>(kPriorities);
@@ -100,8 +117,11 @@ class HeldFrames {
   }
 
   std::uint32_t reserve_;
-  std::uint32_t shared_left_;
-  std::array<std::uint32_t, kPriorities> reserve_left_{};
+  std::uint32_t shared_max_;
+  std::uint32_t shared_total_ = 0;
+  std::uint8_t claimed_ = 0;  // a bit a priority
+  std::array<std::uint32_t, kPriorities> shared_{};
+  std::array<std::uint32_t, kPriorities> reserved_{};
   std::vector<Entry> entries_;
   std::vector<std::uint32_t> free_;
 };

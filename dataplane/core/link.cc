@@ -86,8 +86,39 @@ bool Link::Impl::has_work() const {
   if (hello_due_ || reply_source_.value != 0 || close_due_) return true;
   if (state_ != LinkState::kUp) return false;
   if (ack_due_) return true;
-  const bool wants = ping_due_ || (outcome_mask_ | window_mask_ | lost_mask_ | new_mask_) != 0;
+  const bool wants = ping_due_ || (outcome_mask_ | window_mask_ | sendable()) != 0;
   return wants && sent_.has_room();
+}
+
+// The peer said that this priority's receiver does not read and that it has no more room: sending
+// all of it again once a round trip would only take the wire from the other priorities.
+void Link::Impl::hold_back(std::uint8_t priority, Nanos now) {
+  SendStream& stream = send_[priority];
+  stream.is_held_back = true;
+  stream.retry_time = now + std::min(round_trip_.probe_timeout() * 2, kRetryDelayMax);
+  held_back_mask_ |= static_cast<std::uint8_t>(1u << priority);
+  retry_time_ = std::min(retry_time_, stream.retry_time);
+}
+
+// Something of this priority ended, or was granted: what held it back is over.
+void Link::Impl::note_progress(std::uint8_t priority) {
+  SendStream& stream = send_[priority];
+  if (!stream.is_held_back) return;
+  stream.is_held_back = false;
+  stream.retry_time = kNever;
+  held_back_mask_ &= static_cast<std::uint8_t>(~(1u << priority));
+}
+
+void Link::Impl::run_retries(Nanos now) {
+  retry_time_ = kNever;
+  for (std::uint8_t p = 0; p < kPriorities; ++p) {
+    const SendStream& stream = send_[p];
+    if (stream.retry_time <= now) {
+      held_back_mask_ &= static_cast<std::uint8_t>(~(1u << p));
+    } else {
+      retry_time_ = std::min(retry_time_, stream.retry_time);
+    }
+  }
 }
 
 void Link::Impl::tell_outcome(const OutboundMessage& message, Outcome outcome) {
@@ -133,6 +164,7 @@ void Link::Impl::on_time(Nanos now) {
     sent_.detect_lost(now, round_trip_,
                       [this](const SentPacket& packet) { on_packet_lost(packet); });
   }
+  if (now >= retry_time_) run_retries(now);
   if (now >= probe_deadline()) send_probe();
   if (sent_.count() == 0 && now - last_received_ >= config_.keepalive_interval) ping_due_ = true;
 }
@@ -141,6 +173,7 @@ Nanos Link::Impl::next_deadline() const {
   if (state_ == LinkState::kConnecting) return hello_time_;
   if (state_ != LinkState::kUp) return kNever;
   Nanos deadline = std::min(ack_time_, std::min(sent_.loss_time(), probe_deadline()));
+  deadline = std::min(deadline, retry_time_);
   if (is_owed_) deadline = std::min(deadline, owed_since_ + config_.dead_after);
   if (sent_.count() == 0 && !ping_due_) {
     deadline = std::min(deadline, last_received_ + config_.keepalive_interval);
@@ -189,7 +222,8 @@ void Link::Impl::end_session(LinkState next) {
   pieces_.reset(config_.held_frames_max);
   sent_.reset();
   received_.reset();
-  lost_mask_ = new_mask_ = outcome_mask_ = window_mask_ = 0;
+  lost_mask_ = new_mask_ = held_back_mask_ = stalled_mask_ = outcome_mask_ = window_mask_ = 0;
+  retry_time_ = kNever;
   ping_due_ = is_owed_ = ack_wanted_ = ack_due_ = false;
   ack_delayed_frames_ = probe_count_ = 0;
   ack_time_ = kNever;

@@ -7,6 +7,7 @@
 //   ack delay   kAckDelay after an outcome arrived alone, unless a frame leaves before
 //   loss        SentPackets::loss_time
 //   probe       probe timeout after the last frame that asks for an acknowledgement, doubling
+//   retry       of a priority whose messages the peer has no room for: SendStream::retry_time
 //   keepalive   keepalive_interval of silence: a ping
 //   dead        dead_after since the peer began to owe us a sign of life
 //
@@ -30,6 +31,7 @@ namespace ringroad {
 
 inline constexpr Nanos kAckDelay = microseconds(200);
 inline constexpr std::uint32_t kAckDelayFrames = 32;
+inline constexpr Nanos kRetryDelayMax = milliseconds(20);
 // Room left beside a fragment for an acknowledgement of two ranges, a window and an outcome.
 inline constexpr std::uint32_t kControlReserveBytes = 4 * kRecordSlotBytes;
 // The largest frame must hold the largest acknowledgement and something beside it.
@@ -53,6 +55,9 @@ struct Link::Impl {
   void end_session(LinkState next);
   void tell_outcome(const OutboundMessage& message, Outcome outcome);
   void refresh(std::uint8_t priority);
+  void hold_back(std::uint8_t priority, Nanos now);
+  void note_progress(std::uint8_t priority);
+  void run_retries(Nanos now);
 
   // link_session.cc
   SessionId fresh_session();
@@ -68,11 +73,11 @@ struct Link::Impl {
 
   // link_send.cc
   std::size_t poll_frame(Nanos now, std::span<std::byte> out);
-  bool has_streams_to_send() const { return (lost_mask_ | new_mask_) != 0; }
+  std::uint32_t sendable() const { return (lost_mask_ | new_mask_) & ~held_back_mask_; }
   void put_ack(FrameDraft& draft, SentPacket& packet);
   void put_windows(FrameDraft& draft, SentPacket& packet);
   void put_outcomes(FrameDraft& draft, SentPacket& packet);
-  void put_data(FrameDraft& draft, SentPacket& packet);
+  void put_data(FrameDraft& draft, SentPacket& packet, Nanos now);
   struct Plan;
   bool plan_lost(std::uint8_t priority, Plan& plan);
   bool plan_new(std::uint8_t priority, Plan& plan);
@@ -86,7 +91,7 @@ struct Link::Impl {
   void process_records(const FrameShape& shape, Incoming& in, Nanos now);
   void on_message_record(const MessageRecord& record, const std::byte* payload, Incoming& in);
   void on_early_message(ReceiveStream& stream, std::uint64_t sequence, const MessageRecord& record,
-                        const std::byte* payload, Incoming& in);
+                        const std::byte* payload, Incoming& in, bool is_busy = false);
   void on_fragment_record(const FragmentRecord& record, const std::byte* payload, Incoming& in);
   void on_outcome_record(const OutcomeRecord& record);
   void on_ack_record(const std::byte* record, Nanos now);
@@ -94,7 +99,7 @@ struct Link::Impl {
   void on_packet_acked(const SentPacket& packet);
   void on_packet_lost(const SentPacket& packet);
   void note_asked(const FrameShape& shape, Nanos now);
-  std::uint32_t hold(Incoming& in, std::uint8_t priority, bool is_next);
+  std::uint32_t hold(Incoming& in, std::uint8_t priority, bool is_next, bool is_busy = false);
   FrameDisposition settle(Incoming& in);
   DeliverResult deliver(std::uint8_t priority, std::uint32_t type, std::uint32_t length,
                         std::span<const std::span<const std::byte>> pieces);
@@ -134,8 +139,10 @@ struct Link::Impl {
   std::vector<SendStream> send_;
   SentPackets sent_;
   RoundTrip round_trip_;
-  std::uint8_t lost_mask_ = 0;  // a bit a priority that has something to send again
-  std::uint8_t new_mask_ = 0;   // likewise something new, within its credits
+  std::uint8_t lost_mask_ = 0;       // a bit a priority that has something to send again
+  std::uint8_t new_mask_ = 0;        // likewise something new, within its credits
+  std::uint8_t held_back_mask_ = 0;  // priorities waiting for their retry_time
+  Nanos retry_time_ = kNever;        // the earliest of them
   bool ping_due_ = false;
   std::uint32_t probe_count_ = 0;
   bool is_owed_ = false;  // the peer owes us a sign of life, since:
@@ -150,8 +157,10 @@ struct Link::Impl {
   std::vector<std::span<const std::byte>> gathered_;
   std::uint8_t outcome_mask_ = 0;  // priorities with outcomes to tell
   std::uint8_t window_mask_ = 0;   // priorities whose grant is to be told
-  bool ack_wanted_ = false;        // some frame that asked is not yet acknowledged
-  bool ack_due_ = false;           // ... and shall be now
+  // Priorities whose receiver does not read and for which a frame was left: told in acks.
+  std::uint8_t stalled_mask_ = 0;
+  bool ack_wanted_ = false;  // some frame that asked is not yet acknowledged
+  bool ack_due_ = false;     // ... and shall be now
   std::uint32_t ack_delayed_frames_ = 0;
   Nanos ack_time_ = kNever;
   struct {  // outcomes of the messages just delivered, not yet in their stream

@@ -146,7 +146,7 @@ void Link::Impl::on_message_record(const MessageRecord& record, const std::byte*
   const std::span<const std::byte> piece{payload, record.length};
   const DeliverResult result = deliver(record.priority, record.type, record.length, {&piece, 1});
   if (result == DeliverResult::kBusy) [[unlikely]] {
-    on_early_message(stream, sequence, record, payload, in);
+    on_early_message(stream, sequence, record, payload, in, true);
     stream.stalled = stream.has_slot(sequence);
     return;
   }
@@ -158,7 +158,7 @@ void Link::Impl::on_message_record(const MessageRecord& record, const std::byte*
 // A message that cannot be delivered from its frame right now: old, early, cancelled, or stalled.
 void Link::Impl::on_early_message(ReceiveStream& stream, std::uint64_t sequence,
                                   const MessageRecord& record, const std::byte* payload,
-                                  Incoming& in) {
+                                  Incoming& in, bool is_busy) {
   const bool is_next = sequence == stream.expected;
   const bool is_cancelled = record.flags != 0;
   if (static_cast<std::int64_t>(sequence - stream.expected) < 0) {
@@ -185,7 +185,7 @@ void Link::Impl::on_early_message(ReceiveStream& stream, std::uint64_t sequence,
   }
   std::uint32_t frame = HeldFrames::kNone;
   if (!is_cancelled) {
-    frame = hold(in, record.priority, is_next);
+    frame = hold(in, record.priority, is_next, is_busy);
     if (frame == HeldFrames::kNone) return;
   }
   ReceiveSlot& slot = stream.make_slot(sequence);
@@ -233,6 +233,7 @@ void Link::Impl::on_fragment_record(const FragmentRecord& record, const std::byt
     case PieceResult::kInserted:
       break;
   }
+  held_.claim(priority);
   const std::uint32_t frame = hold(in, priority, sequence == stream.expected);
   if (frame == HeldFrames::kNone) return;
   ReceiveSlot& slot = has_slot ? stream.slot(sequence) : stream.make_slot(sequence);
@@ -246,11 +247,13 @@ void Link::Impl::on_fragment_record(const FragmentRecord& record, const std::byt
 }
 
 // Keeps the frame for one more thing in it; kNone, and the frame refused, when there is no room.
-std::uint32_t Link::Impl::hold(Incoming& in, std::uint8_t priority, bool is_next) {
+std::uint32_t Link::Impl::hold(Incoming& in, std::uint8_t priority, bool is_next, bool is_busy) {
   if (in.held == HeldFrames::kNone) {
-    in.held = held_.hold(in.frame.handle, priority, is_next && in.is_sole);
+    const bool is_stalled = is_busy || receive_[priority].stalled;
+    in.held = held_.hold(in.frame.handle, priority, is_next && in.is_sole, is_stalled);
     if (in.held == HeldFrames::kNone) {
       in.is_refused = true;
+      if (is_stalled) stalled_mask_ |= static_cast<std::uint8_t>(1u << priority);
       return HeldFrames::kNone;
     }
   }
@@ -319,6 +322,7 @@ void Link::Impl::consume(std::uint8_t priority, ReceiveStream& stream, std::uint
   ++ended_.count;
   ++stream.expected;
   stream.bytes_consumed += bytes;
+  stalled_mask_ &= static_cast<std::uint8_t>(~(1u << priority));
 }
 
 void Link::Impl::flush_outcomes() {
@@ -347,6 +351,7 @@ void Link::Impl::on_outcome_record(const OutcomeRecord& record) {
     stream.resolve(at);
     if (!message.cancelled) tell_outcome(message, static_cast<Outcome>(record.outcome));
   }
+  note_progress(record.priority);
   refresh(record.priority);
 }
 
@@ -354,7 +359,10 @@ void Link::Impl::on_window_record(const WindowRecord& record) {
   SendStream& stream = send_[record.priority];
   const std::uint64_t limit = widen(record.message_limit, stream.message_limit);
   // Grants only grow; an older one that comes late says nothing.
-  if (static_cast<std::int64_t>(limit - stream.message_limit) > 0) stream.message_limit = limit;
+  if (static_cast<std::int64_t>(limit - stream.message_limit) > 0) {
+    stream.message_limit = limit;
+    note_progress(record.priority);
+  }
   stream.byte_limit = std::max(stream.byte_limit, record.byte_limit);
   refresh(record.priority);
 }
@@ -363,6 +371,10 @@ void Link::Impl::on_ack_record(const std::byte* record, Nanos now) {
   flush_outcomes();  // Confirming outcomes must not run ahead of noting them.
   PacketRange ranges[kAckRangesMax];
   const std::size_t count = read_ack(record, ranges);
+  const std::uint16_t stalled = load_record<AckRecord>(record).stalled;
+  for (std::uint8_t p = 0; p < kPriorities; ++p) {
+    if (((stalled >> p) & 1) != 0 && !send_[p].is_held_back) hold_back(p, now);
+  }
   const std::uint32_t newly =
       sent_.acknowledge(std::span(ranges).first(count), now, round_trip_,
                         [this](const SentPacket& packet) { on_packet_acked(packet); });

@@ -63,7 +63,7 @@ std::size_t Link::Impl::poll_frame(Nanos now, std::span<std::byte> out) {
   if (sent_.has_room()) {
     put_windows(draft, packet);
     put_outcomes(draft, packet);
-    put_data(draft, packet);
+    put_data(draft, packet, now);
     asks_ack = packet.run_count > 0 || packet.outcome_run_count > 0;
     packet.asks_ack_soon = packet.run_count > 0;
     // A grant must not get lost, so a frame that would not be acknowledged without it, asks.
@@ -108,7 +108,7 @@ void Link::Impl::put_ack(FrameDraft& draft, SentPacket& packet) {
   }
   packet.has_ack = true;
   packet.largest_acked = ranges[0].last;
-  draft.take_slots(write_ack(draft.next_record(), std::span(ranges).first(count)));
+  draft.take_slots(write_ack(draft.next_record(), std::span(ranges).first(count), stalled_mask_));
 }
 
 void Link::Impl::put_windows(FrameDraft& draft, SentPacket& packet) {
@@ -151,9 +151,9 @@ void Link::Impl::put_outcomes(FrameDraft& draft, SentPacket& packet) {
   }
 }
 
-void Link::Impl::put_data(FrameDraft& draft, SentPacket& packet) {
+void Link::Impl::put_data(FrameDraft& draft, SentPacket& packet, Nanos now) {
   Plan plan{packet, draft.room()};
-  for (std::uint32_t mask = lost_mask_ | new_mask_; mask != 0; mask &= mask - 1) {
+  for (std::uint32_t mask = sendable(); mask != 0; mask &= mask - 1) {
     const auto p = static_cast<std::uint8_t>(std::countr_zero(mask));
     SendStream& stream = send_[p];
     bool more = true;
@@ -185,6 +185,8 @@ void Link::Impl::put_data(FrameDraft& draft, SentPacket& packet) {
       }
     }
     refresh(p);
+    if (stream.is_held_back) [[unlikely]]
+      hold_back(p, now);  // One frame was its share for now.
     if (!more) break;
   }
   if (plan.messages > 0) write_plan(plan, draft, packet);

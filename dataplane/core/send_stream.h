@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "dataplane/base/ids.h"
 #include "dataplane/core/bit_ring.h"
 #include "dataplane/core/message.h"
 
@@ -45,6 +46,10 @@ class SendStream {
   std::uint64_t message_limit = 0;  // credits, absolute
   std::uint64_t byte_limit = 0;
   std::uint64_t bytes_charged = 0;  // payload of every message whose sending began
+  // The peer's endpoint does not read and the peer has no room left for what waits for it: until
+  // something moves, one frame goes at each retry_time.
+  bool is_held_back = false;
+  Nanos retry_time = kNever;
 
   OutboundMessage& slot(std::uint64_t sequence) { return slots_[sequence & mask_]; }
   const OutboundMessage& slot(std::uint64_t sequence) const { return slots_[sequence & mask_]; }
@@ -113,6 +118,8 @@ class SendStream {
     base = next = tail = 0;
     fragment_next = 0;
     message_limit = byte_limit = bytes_charged = 0;
+    is_held_back = false;
+    retry_time = kNever;
     resolved_.clear_all();
     lost_.clear_all();
     lost_count_ = 0;

@@ -11,7 +11,7 @@ struct Wire {
   std::uint32_t frame_bytes = 1'432;
   std::uint32_t message_bytes = 1'024;
   Nanos latency = microseconds(10);
-  std::uint32_t flight = 1'024;
+  std::uint8_t stalled = 0;  // priorities whose receivers do not read
 };
 
 // Bits of payload a second over 50 ms of virtual time at 10 Gb/s.
@@ -20,11 +20,10 @@ double goodput(const Wire& wire) {
   scenario.seed = 7;
   scenario.one_way = true;
   scenario.link.frame_bytes_max = wire.frame_bytes;
-  scenario.link.flight_frames_max = wire.flight;
   scenario.latency = wire.latency;
   for (PathFaults& faults : scenario.faults) faults.loss_ppm = wire.loss_ppm;
   LinkWorld world(scenario);
-  const std::uint64_t bytes = world.stream_for(milliseconds(50), wire.message_bytes, 4'000);
+  const std::uint64_t bytes = world.stream_for(milliseconds(50), wire.message_bytes, wire.stalled);
   return static_cast<double>(bytes) * 8 / 0.050;
 }
 
@@ -49,6 +48,17 @@ TEST(Goodput, OneFrameInAHundredLostCostsLessThanHalf) {
   const double lossless = goodput(wire);
   wire.loss_ppm = 10'000;
   EXPECT_GE(goodput(wire), 0.5 * lossless);
+}
+
+TEST(Goodput, PrioritiesThatNobodyReadsCostTheOthersLittle) {
+  for (const std::uint32_t message : {200u, 1'024u, 20'000u}) {
+    Wire wire{.loss_ppm = 1'000, .message_bytes = message};
+    const double all = goodput(wire);
+    wire.stalled = 0b1;
+    EXPECT_GE(goodput(wire), 0.9 * all) << message;
+    wire.stalled = 0b1010'1010;
+    EXPECT_GE(goodput(wire), 0.5 * all) << message;
+  }
 }
 
 TEST(Goodput, ThirtyPercentLossStillMakesProgress) {

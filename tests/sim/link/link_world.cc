@@ -122,7 +122,7 @@ class LinkWorld::Node final : public LinkSink {
     }
     if (wants_more > 0) {
       --wants_more;
-      world.offer_one(index, entry.length);
+      world.offer_one(index, entry.length, entry.priority);
     }
   }
 
@@ -260,12 +260,12 @@ std::uint32_t LinkWorld::draw_length() {
       prng_.below((rare ? scenario_.rare_size_max : scenario_.size_max) + std::uint64_t{1}));
 }
 
-bool LinkWorld::offer_one(std::size_t from, std::uint32_t length) {
+bool LinkWorld::offer_one(std::size_t from, std::uint32_t length, std::uint8_t priority) {
   Node& node = *nodes_[from];
   const std::uint64_t id = ledger_.size();
   OutboundMessage message{};
   message.to = node.link->config().peer;
-  message.priority = Priority{static_cast<std::uint8_t>(prng_.below(kPriorities))};
+  message.priority = Priority{priority};
   message.owner = static_cast<std::uint16_t>(prng_.below(kOwners));
   message.length = length;
   const bool nobody = prng_.chance_ppm(scenario_.no_receiver_ppm);
@@ -293,7 +293,9 @@ void LinkWorld::application_turn(std::size_t from) {
   Node& node = *nodes_[from];
   if (ledger_.size() <= scenario_.messages && !(scenario_.one_way && from == 1)) {
     for (auto n = prng_.below(scenario_.burst_max + std::uint64_t{1}); n > 0; --n) {
-      if (ledger_.size() > scenario_.messages || !offer_one(from, draw_length())) break;
+      if (ledger_.size() > scenario_.messages ||
+          !offer_one(from, draw_length(), static_cast<std::uint8_t>(prng_.below(kPriorities))))
+        break;
     }
   }
   if (node.link->has_stalled()) {
@@ -446,14 +448,21 @@ Report LinkWorld::run() {
   return report_;
 }
 
-std::uint64_t LinkWorld::stream_for(Nanos span, std::uint32_t size, std::uint32_t queued) {
+std::uint64_t LinkWorld::stream_for(Nanos span, std::uint32_t size, std::uint8_t stalled) {
   scenario_.messages = 0;  // the applications' own turns offer nothing
   const Nanos up_by = now_ + seconds(5);
   while (nodes_[0]->link->state() != LinkState::kUp && now_ < up_by) step(up_by);
+  for (std::size_t p = 0; p < kPriorities; ++p) {
+    if (((stalled >> p) & 1) != 0) nodes_[1]->busy_until[p] = kNever;
+  }
   const Nanos end = now_ + span;
   const std::uint64_t before = report_.delivered_bytes;
   while (report_.failure.empty() && now_ < end) {
-    while (nodes_[0]->unresolved < queued && offer_one(0, size)) {
+    // The first that are not read, and the most urgent one that is.
+    for (std::uint8_t p = 0; p < kPriorities; ++p) {
+      while (offer_one(0, size, p)) {
+      }
+      if (((stalled >> p) & 1) == 0 && (stalled >> p) == 0) break;
     }
     pump(0);
     step(end);

@@ -66,9 +66,10 @@ class LinkWorld {
 
   // Offers all messages under faults, heals, drains, and checks.
   Report run();
-  // Keeps `queued` messages of `size` bytes on offer from node 0 for `span`; returns payload bytes
-  // delivered in it.
-  std::uint64_t stream_for(Nanos span, std::uint32_t size, std::uint32_t queued);
+  // Keeps messages of `size` bytes on offer from node 0, as many as it takes, for `span`; returns
+  // the payload bytes delivered in it. Node 1's receivers of `stalled` priorities (a bit each) do
+  // not read.
+  std::uint64_t stream_for(Nanos span, std::uint32_t size, std::uint8_t stalled = 0);
 
  private:
   class Node;
@@ -86,7 +87,7 @@ class LinkWorld {
   };
 
   void fail(const std::string& what);
-  bool offer_one(std::size_t from, std::uint32_t length);
+  bool offer_one(std::size_t from, std::uint32_t length, std::uint8_t priority);
   void application_turn(std::size_t from);
   void cause_trouble();
   void heal();

@@ -35,9 +35,9 @@ class SimulatedPath {
 
   PathFaults faults;
 
-  // Whether the sender's port has room: at most a hundred microseconds wait in it.
-  bool has_room(Nanos now) const { return free_at_ - now < microseconds(100); }
-  Nanos room_time() const { return free_at_ - microseconds(100) + Nanos{1}; }
+  // Whether the sender's port has room: at most twenty microseconds wait in it.
+  bool has_room(Nanos now) const { return free_at_ - now < microseconds(20); }
+  Nanos room_time() const { return free_at_ - microseconds(20) + Nanos{1}; }
 
   std::unique_ptr<Buffer> take_buffer(std::size_t bytes_max) {
     if (pool_.empty()) {
