@@ -1,13 +1,10 @@
 // ringroad-gen: sends, receives and verifies messages between nodes, and measures them; as a
 // program of a running node, or hosting a node in this process (--inline).
-#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "dataplane/config.h"
 #include "tools/ringroad-gen/application_driver.h"
 #include "tools/ringroad-gen/inline_host.h"
 #include "tools/ringroad-gen/node_choice.h"
