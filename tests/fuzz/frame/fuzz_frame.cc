@@ -70,8 +70,8 @@ class Target final : public LinkSink {
   }
 
   void feed(std::span<const std::uint8_t> raw) {
-    auto frame = std::make_unique<std::vector<std::byte>>(raw.size());
-    std::memcpy(frame->data(), raw.data(), raw.size());
+    const auto as_bytes = std::as_bytes(raw);
+    auto frame = std::make_unique<std::vector<std::byte>>(as_bytes.begin(), as_bytes.end());
     if (raw.size() >= kFrameBytesMin && raw[0] % 2 == 0) put_right(*frame);
     const std::span<const std::byte> bytes(*frame);
     const auto handle = ++last_handle_;
