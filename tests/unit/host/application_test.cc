@@ -1,0 +1,272 @@
+// The parts under the channel, one thread, no socket: blocks, quotas, and an Application driven by
+// hand through its shared segment.
+#include <gtest/gtest.h>
+#include <sys/eventfd.h>
+
+#include <cstring>
+#include <set>
+
+#include "dataplane/base/prng.h"
+#include "dataplane/config.h"
+#include "dataplane/host/application.h"
+#include "dataplane/host/socket.h"
+#include "dataplane/host/socket_path.h"
+#include "tests/unit/host/fake_node.h"
+
+namespace ringroad::host::test {
+namespace {
+
+TEST(BlockAllocator, NeverHandsOutOverlappingBlocksAndMergesThemAllBack) {
+  constexpr std::uint32_t kArena = 320 * 1024;  // no power of two
+  BlockAllocator blocks{kArena};
+  Prng prng{7};
+  std::map<std::uint32_t, std::uint32_t> out;  // offset to bytes
+  for (int i = 0; i < 200'000; ++i) {
+    if (out.empty() || prng.below(100) < 55) {
+      const auto bytes = static_cast<std::uint32_t>(prng.below(1 + (64U << prng.below(11))));
+      const std::uint32_t offset = blocks.allocate(bytes);
+      if (offset == BlockAllocator::kNone) continue;
+      ASSERT_EQ(offset % BlockAllocator::kBlockBytes, 0U);
+      ASSERT_LE(offset + BlockAllocator::block_bytes(bytes), kArena);
+      const auto next = out.lower_bound(offset);
+      ASSERT_TRUE(next == out.end() || offset + BlockAllocator::block_bytes(bytes) <= next->first);
+      if (next != out.begin()) {
+        const auto before = std::prev(next);
+        ASSERT_LE(before->first + BlockAllocator::block_bytes(before->second), offset);
+      }
+      out.emplace(offset, bytes);
+    } else {
+      auto victim = out.begin();
+      std::advance(victim, static_cast<long>(prng.below(out.size())));
+      blocks.release(victim->first, victim->second);
+      out.erase(victim);
+    }
+  }
+  for (const auto& [offset, bytes] : out) blocks.release(offset, bytes);
+  EXPECT_NE(blocks.allocate(256 * 1024), BlockAllocator::kNone);
+  EXPECT_NE(blocks.allocate(64 * 1024), BlockAllocator::kNone);
+  EXPECT_EQ(blocks.allocate(1), BlockAllocator::kNone);
+}
+
+TEST(Quota, AllowsOneOfTheLargestMessagesHoweverSmall) {
+  QuotaLedger ledger{Quota::of(1, 1024 * 1024, 64 * 1024)};
+  EXPECT_TRUE(ledger.has_room(5, 64 * 1024));
+  ledger.take(5, 64 * 1024);
+  EXPECT_FALSE(ledger.has_room(5, 0));
+  EXPECT_TRUE(ledger.has_room(6, 64 * 1024));
+  ledger.give_back(5, 64 * 1024);
+  EXPECT_TRUE(ledger.has_room(5, 64 * 1024));
+}
+
+TEST(SocketPath, IsTheOneTheConfigurationFillsIn) {
+  EXPECT_EQ(runtime_directory(), ringroad::runtime_directory());
+  EXPECT_EQ(default_socket(NodeId{3}), default_host_socket(NodeId{3}));
+  ::setenv("RINGROAD_RUNTIME_DIR", "/tmp/elsewhere", 1);
+  EXPECT_EQ(default_socket(NodeId{3}), "/tmp/elsewhere/node-3.sock");
+  EXPECT_EQ(default_socket(NodeId{3}), default_host_socket(NodeId{3}));
+  ::setenv("RINGROAD_RUNTIME_DIR", "relative", 1);
+  EXPECT_EQ(runtime_directory(), ringroad::runtime_directory());
+  ::unsetenv("RINGROAD_RUNTIME_DIR");
+}
+
+// An application whose program is the test itself, writing its rings by hand.
+class ByHand : public ::testing::Test {
+ protected:
+  static constexpr std::uint32_t kArena = 256 * 1024;
+
+  void SetUp() override {
+    ASSERT_TRUE(make_bell(bell_));
+    notice_ = Descriptor{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    start(100);
+  }
+  void start(std::uint32_t quota_percent) {
+    geometry_ = channel_geometry(kArena, 4'096);
+    auto segment = SharedSegment::create("ringroad-test", geometry_.segment_bytes);
+    ASSERT_TRUE(segment.ok() && segment->map().ok());
+    data_ = segment->data();
+    const ApplicationConfig config{.index = 0,
+                                   .self = NodeId{1},
+                                   .peers = {NodeId{2}, NodeId{3}},
+                                   .message_bytes_max = 4'096,
+                                   .quota_percent = quota_percent,
+                                   .bell = bell_.ringer.get(),
+                                   .notice = notice_.get()};
+    application_ = std::make_unique<Application>(config, geometry_, std::move(*segment));
+    node_.attach(0, *application_);
+    tail_ = completion_head_ = 0;
+  }
+  void put(std::uint16_t to, std::uint32_t length, std::uint64_t token, std::uint8_t priority = 4,
+           std::uint64_t peers = 0, std::uint8_t flags = 0) {
+    auto* ring = reinterpret_cast<TransmitDescriptor*>(data_ + geometry_.transmit_ring);
+    ring[tail_++ % kTransmitRing] = {0, length, 7, to, priority, flags, token, peers};
+    control().application.transmit_tail.store(tail_);
+  }
+  std::vector<Completion> completions() {
+    std::vector<Completion> read;
+    const auto* ring = reinterpret_cast<const Completion*>(data_ + geometry_.completion_ring);
+    while (completion_head_ != control().dataplane.completion_tail.load()) {
+      read.push_back(ring[completion_head_++ % kCompletionRing]);
+    }
+    control().application.completion_head.store(completion_head_);
+    return read;
+  }
+  ChannelControl& control() { return *reinterpret_cast<ChannelControl*>(data_); }
+  static std::uint8_t refusal(SendResult result) {
+    return static_cast<std::uint8_t>(kRefused + static_cast<std::uint8_t>(result));
+  }
+
+  FakeNode node_{NodeId{1}, {NodeId{2}, NodeId{3}}};
+  BellPair bell_;
+  Descriptor notice_;
+  ChannelGeometry geometry_{};
+  std::byte* data_ = nullptr;
+  std::unique_ptr<Application> application_;
+  std::uint32_t tail_ = 0, completion_head_ = 0;
+};
+
+TEST_F(ByHand, ConsecutiveTokensWithOneOutcomeShareACompletion) {
+  for (std::uint64_t token = 10; token < 20; ++token) put(2, 5, token);
+  node_.poll(Nanos{});
+  const auto read = completions();
+  ASSERT_EQ(read.size(), 1U);
+  EXPECT_EQ(read[0].token, 10U);
+  EXPECT_EQ(read[0].count, 10U);
+  EXPECT_EQ(read[0].result, static_cast<std::uint8_t>(Outcome::kDelivered));
+  EXPECT_EQ(application_->units_in_use(), 0U);
+}
+
+TEST_F(ByHand, EachRefusalNamesItsReason) {
+  node_.peer(3).connected = false;
+  put(9, 1, 0);
+  put(0, 1, 2);
+  put(2, 1, 4, 0);
+  put(2, 1, 6, 8);
+  put(2, 4'097, 8);
+  put(3, 1, 10);
+  put(kBroadcast.value, 1, 12, 4, 0);
+  put(kBroadcast.value, 1, 14, 4, 1U << 8);  // node 9
+  node_.poll(Nanos{});
+  std::vector<std::uint8_t> results;
+  for (const Completion& completion : completions()) {
+    EXPECT_EQ(completion.flags, kCompletionFinal);
+    results.push_back(completion.result);
+  }
+  EXPECT_EQ(results, (std::vector<std::uint8_t>{
+                         refusal(SendResult::kNoSuchNode), refusal(SendResult::kNoSuchNode),
+                         refusal(SendResult::kBadPriority), refusal(SendResult::kBadPriority),
+                         refusal(SendResult::kTooLarge), refusal(SendResult::kNotConnected),
+                         refusal(SendResult::kNoSuchNode), refusal(SendResult::kNoSuchNode)}));
+  EXPECT_FALSE(application_->is_broken());
+}
+
+TEST_F(ByHand, TheQuotaHoldsAgainstALibraryThatIgnoresIt) {
+  start(25);
+  node_.peer(2).answers = false;
+  for (std::uint64_t i = 0; i < 20; ++i) put(2, 4'096, 2 * i);
+  put(3, 4'096, 100);
+  node_.poll(Nanos{});
+  const auto read = completions();
+  ASSERT_EQ(read.size(), 5U);  // 16 blocks of 4 KB are a quarter of 256 KB
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(read[i].result, refusal(SendResult::kQuotaFull));
+  EXPECT_EQ(read[4].token, 100U);
+  EXPECT_EQ(read[4].result, static_cast<std::uint8_t>(Outcome::kDelivered));
+}
+
+TEST_F(ByHand, WhatFindsTheQueueFullWaitsInOrderAndBehindItAllElseOfItsLane) {
+  node_.keep_bytes = true;
+  node_.peer(2).answers = false;
+  node_.peer(2).queue_max = 2;
+  for (std::uint32_t i = 0; i < 6; ++i) put(2, i, i);
+  put(3, 6, 6);
+  node_.poll(Nanos{});
+  EXPECT_EQ(node_.sent.size(), 3U);  // two to node 2, and node 3 is not held up
+  EXPECT_NE(control().peers[2][4].load() & kPeerBlocked, 0);
+  EXPECT_EQ(control().peers[3][4].load() & kPeerBlocked, 0);
+  node_.peer(2).answers = true;
+  for (int i = 0; i < 10; ++i) node_.poll(Nanos{});
+  std::vector<std::size_t> lengths;
+  for (const auto& payload : node_.sent) lengths.push_back(payload.size());
+  EXPECT_EQ(lengths, (std::vector<std::size_t>{0, 1, 6, 2, 3, 4, 5}));
+  EXPECT_EQ(control().peers[2][4].load() & kPeerBlocked, 0);
+  EXPECT_EQ(application_->units_in_use(), 0U);
+}
+
+TEST_F(ByHand, ABroadcastEndsOnceAndWithItsWorstOutcome) {
+  node_.peer(3).outcome = static_cast<int>(Outcome::kUnknown);
+  put(kBroadcast.value, 8, 1, 4, 0b110, kTransmitEachOutcome);
+  node_.poll(Nanos{});
+  const auto read = completions();
+  ASSERT_EQ(read.size(), 3U);
+  EXPECT_EQ(read[0].flags, 0);
+  EXPECT_EQ(read[1].flags, 0);
+  EXPECT_EQ(read[0].peer + read[1].peer, 5);
+  EXPECT_EQ(read[2].flags, kCompletionFinal);
+  EXPECT_EQ(read[2].result, static_cast<std::uint8_t>(Outcome::kUnknown));
+  EXPECT_EQ(application_->units_in_use(), 0U);
+}
+
+TEST_F(ByHand, CompletionsNobodyReadsStopTheTakingAndNothingIsOverwritten) {
+  std::uint32_t taken = 0;
+  for (int round = 0; round < 100; ++round) {
+    // Tokens that are never consecutive: a completion each.
+    while (tail_ - control().dataplane.transmit_head.load() < kTransmitRing) put(2, 1, 2 * tail_);
+    node_.poll(Nanos{});
+    taken = control().dataplane.transmit_head.load();
+  }
+  EXPECT_EQ(taken, kCompletionRing);
+  EXPECT_TRUE(application_->arm());  // stuck: nothing to do until completions are read
+  application_->disarm();
+  const auto read = completions();
+  ASSERT_EQ(read.size(), kCompletionRing);
+  for (std::uint32_t i = 0; i < kCompletionRing; ++i) ASSERT_EQ(read[i].token, 2 * i);
+  EXPECT_FALSE(application_->arm());
+  application_->disarm();
+  node_.poll(Nanos{});
+  EXPECT_GT(control().dataplane.transmit_head.load(), taken);
+}
+
+TEST_F(ByHand, DeliveriesStopWhenSlotsOrArenaAreFullAndGoOnWhenTheyAreReturned) {
+  node_.bind(0, MessageType{7}, BindMode::kExclusive);
+  std::uint32_t delivered = 0;
+  const std::string large(4'096, 'z');
+  while (node_.arrive(NodeId{2}, MessageType{7}, large) == DeliverResult::kDelivered) ++delivered;
+  EXPECT_EQ(delivered, kArena / 4'096);
+  application_->publish();
+  const auto* ring = reinterpret_cast<const ReceiveDescriptor*>(data_ + geometry_.receive_ring);
+  auto* returns = reinterpret_cast<std::uint32_t*>(data_ + geometry_.return_ring);
+  // The middle one comes back first: memory is reused in any order.
+  EXPECT_TRUE(application_->arm());
+  returns[0] = ring[delivered / 2].slot;
+  control().application.return_tail.store(1);
+  EXPECT_FALSE(application_->arm());
+  application_->disarm();
+  node_.poll(Nanos{});
+  EXPECT_EQ(node_.arrive(NodeId{2}, MessageType{7}, large), DeliverResult::kDelivered);
+  application_->publish();
+  EXPECT_EQ(ring[delivered].offset, ring[delivered / 2].offset);
+  // The same slot a second time, with the generation it had then: not its any more.
+  returns[1] = ring[delivered / 2].slot;
+  control().application.return_tail.store(2);
+  node_.poll(Nanos{});
+  EXPECT_EQ(application_->counts().violations, 1U);
+  EXPECT_EQ(application_->slots_in_use(), delivered);
+  EXPECT_EQ(application_->counts().receive_busy, 1U);
+}
+
+TEST_F(ByHand, ASleepingProgramIsRungOncePerSleep) {
+  node_.bind(0, MessageType{7}, BindMode::kExclusive);
+  node_.poll(Nanos{});
+  EXPECT_TRUE(hush_bell(bell_.listener.get()));
+  control().application_asleep.value.store(1);
+  char heard = 0;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(node_.arrive(NodeId{2}, MessageType{7}, "m"), DeliverResult::kDelivered);
+    application_->publish();
+  }
+  EXPECT_EQ(::read(bell_.listener.get(), &heard, 1), 1);
+  EXPECT_LT(::read(bell_.listener.get(), &heard, 1), 0);
+  EXPECT_EQ(application_->counts().bells, 1U);
+}
+
+}  // namespace
+}  // namespace ringroad::host::test
