@@ -11,7 +11,7 @@ namespace ringroad::gen {
 namespace {
 
 absl::Status status_of(dist_net_error_t error) {
-  const std::string text = absl::StrCat(dist_net_strerror(error), ": ", dist_net_last_error());
+  const std::string text = dist_net_last_error();  // begins with the error's name
   switch (error) {
     case DIST_NET_SUCCESS:
       return absl::OkStatus();
