@@ -166,7 +166,7 @@ TrafficSink::DueReport TrafficSink::poll_report(Nanos now, std::span<std::byte> 
     return {run.source, encode_report(report, run.latency, out), i};
   }
   untold_ = next != kNever;
-  next_check_ = next;
+  next_check_ = untold_ ? next : Nanos{};  // the next arrival is news at once
   return {};
 }
 

@@ -59,6 +59,19 @@ TEST_F(RoleTest, EveryMessageOfACleanRunIsAccountedForOnBothSides) {
   EXPECT_EQ(sent_.reported_latency.count(), 1'000U);
 }
 
+TEST_F(RoleTest, ReportsKeepComingDuringTheRun) {
+  SourceConfig source = thousand_messages();
+  source.rate_per_s = 1'000;
+  source.duration = seconds(2);
+  TrafficRole& a = net_.add(source_on(kA, source));
+  net_.add(sink_on(kB));
+  net_.mark_sink(kB);
+  net_.run(kStart, microseconds(100), seconds(1));
+  a.snapshot(sent_);
+  EXPECT_GE(sent_.reported.received, 750U);
+  EXPECT_GE(sent_.reported_latency.count(), 750U);
+}
+
 TEST_F(RoleTest, PlantedLossIsCountedAsLossEvenAtTheEnd) {
   net_.meddle = [](auto& wire) {
     std::erase_if(wire, [](const CarriedMessage& m) {
