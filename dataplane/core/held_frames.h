@@ -1,10 +1,10 @@
 // Received frames that are kept, uncopied, because something in them cannot be delivered yet.
 //
-// A priority that has carried fragments claims `reserve` of the frames_max for itself, for the
-// fragments of the message it must deliver next; the rest is shared by whatever came early, a
-// priority whose receiver does not read taking no more than half of it. So a message of at most
-// `reserve` fragments can be completed however much the others hold (once what they had borrowed
-// before the claim came back), and the others keep room to reorder in.
+// Each priority has `reserve` of the frames_max to itself, for the fragments of the message it must
+// deliver next; the rest is shared by whatever came early, a priority whose receiver does not read
+// taking no more than half of it. So a message of at most `reserve` fragments can always be
+// completed, however much the others hold, and the others keep room to reorder in. (Lending unused
+// reserves would let early messages of several priorities wait for each other forever.)
 // Invariant: no more than frames_max are held; a frame is released exactly once, when its last
 // reference goes.
 #pragma once
@@ -26,7 +26,7 @@ class HeldFrames {
   // `fragments_max`: of the longest message, as frames go here.
   HeldFrames(std::uint32_t frames_max, std::uint32_t fragments_max)
       : reserve_(choose_reserve(frames_max, fragments_max)),
-        shared_max_(frames_max),
+        shared_max_(frames_max - reserve_ * static_cast<std::uint32_t>(kPriorities)),
         entries_(frames_max) {
     free_.reserve(frames_max);
     for (std::uint32_t i = frames_max; i-- > 0;) free_.push_back(i);
@@ -35,13 +35,6 @@ class HeldFrames {
   std::uint32_t reserve() const { return reserve_; }
   std::uint32_t held() const { return static_cast<std::uint32_t>(entries_.size() - free_.size()); }
 
-  // Fragments have come at this priority: it gets its reserve.
-  void claim(std::uint8_t priority) {
-    if (is_claimed(priority)) return;
-    claimed_ |= static_cast<std::uint8_t>(1u << priority);
-    shared_max_ -= reserve_;
-  }
-
   // A place for one more frame with one reference, or kNone. `may_use_reserve`: the frame holds
   // nothing but a part of the next message of `priority`. `is_stalled`: its receiver does not read.
   [[nodiscard]] std::uint32_t hold(std::uintptr_t handle, std::uint8_t priority,
@@ -49,7 +42,7 @@ class HeldFrames {
     if (free_.empty()) return kNone;
     const std::uint32_t share = is_stalled ? (shared_max_ + 1) / 2 : shared_max_;
     bool is_reserved = false;
-    if (may_use_reserve && is_claimed(priority) && reserved_[priority] < reserve_) {
+    if (may_use_reserve && reserved_[priority] < reserve_) {
       ++reserved_[priority];
       is_reserved = true;
     } else if (shared_total_ < shared_max_ && shared_[priority] < share) {
@@ -88,7 +81,7 @@ class HeldFrames {
     drop(index, [](std::uintptr_t) {});
   }
 
-  // Drops everything, claims too.
+  // Drops everything.
   template <typename Release>
   void clear(Release release) {
     for (std::uint32_t i = 0; i < entries_.size(); ++i) {
@@ -96,8 +89,6 @@ class HeldFrames {
       entries_[i].references = 1;
       drop(i, release);
     }
-    claimed_ = 0;
-    shared_max_ = static_cast<std::uint32_t>(entries_.size());
   }
 
  private:
@@ -108,8 +99,6 @@ class HeldFrames {
     bool is_reserved = false;
   };
 
-  bool is_claimed(std::uint8_t priority) const { return ((claimed_ >> priority) & 1) != 0; }
-
   static std::uint32_t choose_reserve(std::uint32_t frames_max, std::uint32_t fragments_max) {
     const std::uint32_t share = frames_max / static_cast<std::uint32_t>(kPriorities);
     const std::uint32_t reserve = std::min(share, fragments_max);
@@ -119,7 +108,6 @@ class HeldFrames {
   std::uint32_t reserve_;
   std::uint32_t shared_max_;
   std::uint32_t shared_total_ = 0;
-  std::uint8_t claimed_ = 0;  // a bit a priority
   std::array<std::uint32_t, kPriorities> shared_{};
   std::array<std::uint32_t, kPriorities> reserved_{};
   std::vector<Entry> entries_;

@@ -233,7 +233,6 @@ void Link::Impl::on_fragment_record(const FragmentRecord& record, const std::byt
     case PieceResult::kInserted:
       break;
   }
-  held_.claim(priority);
   const std::uint32_t frame = hold(in, priority, sequence == stream.expected);
   if (frame == HeldFrames::kNone) return;
   ReceiveSlot& slot = has_slot ? stream.slot(sequence) : stream.make_slot(sequence);

@@ -189,17 +189,16 @@ TEST(PiecePool, SaysWhenItIsEmpty) {
   EXPECT_EQ(pool.find(list, 1, 1, before), PieceResult::kNoRoom);
 }
 
-TEST(HeldFrames, KeepsAReserveForEachPriorityThatCarriesFragments) {
-  HeldFrames frames{32, 4};
+TEST(HeldFrames, KeepsAReserveForEachPriority) {
+  HeldFrames frames{64, 4};
   EXPECT_EQ(frames.reserve(), 4u);
-  frames.claim(2);
   std::uint32_t held = 0;
   while (frames.hold(held, 1, true, false) != HeldFrames::kNone) ++held;
-  EXPECT_EQ(held, 28u) << "a priority without a claim has no reserve";
+  EXPECT_EQ(held, 36u) << "its own reserve and all that is shared";
   EXPECT_EQ(frames.hold(99, 2, false, false), HeldFrames::kNone) << "not what comes next";
   for (int i = 0; i < 4; ++i) EXPECT_NE(frames.hold(99, 2, true, false), HeldFrames::kNone);
   EXPECT_EQ(frames.hold(99, 2, true, false), HeldFrames::kNone);
-  EXPECT_EQ(frames.held(), 32u);
+  EXPECT_EQ(frames.held(), 40u);
 }
 
 TEST(HeldFrames, AStalledPriorityTakesNoMoreThanHalf) {
