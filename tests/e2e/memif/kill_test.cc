@@ -1,8 +1,8 @@
 // Either end is killed at full rate, again and again: the other lives, notices, and has its link
 // back within a second of the killed one's return.
 //
-// RINGROAD_TESTPMD_KILLS=100 kills testpmd a hundred times a role as well; ten by default, since
-// each of its starts takes about a second.
+// RINGROAD_TESTPMD_KILLS=100 kills testpmd a hundred times a role as well; 25 by default, since
+// each of its starts takes half a second and more.
 #include "memif_setting.h"
 
 namespace ringroad {
@@ -30,7 +30,7 @@ class Kill : public MemifSetting {
   }
   static int testpmd_kills() {
     const char* text = std::getenv("RINGROAD_TESTPMD_KILLS");
-    return text == nullptr ? 10 : std::atoi(text);
+    return text == nullptr ? 25 : std::atoi(text);
   }
   Clock::duration slowest_{};
 };
