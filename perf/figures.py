@@ -5,6 +5,7 @@ nothing in between, one CPU a side, bytes in flight within the L2 cache, stamps 
 differs says so in its medium.
 """
 import measure
+import node_pair
 import others
 from measure import Figure, program
 
@@ -34,19 +35,17 @@ def bounce(scale):
 
 def headline(context):
     """p99 in ns at 4.2 M/s, or at 70 % of what the medium was just found to carry."""
-    path = measure.find_program(context, "p2p")
-    common = ["--size", 1024, "--cpu-a", context.cpus[0], "--cpu-b", context.cpus[1],
-              "--seconds", context.seconds]
     if "headline" not in context.memory:
-        capacity = measure.pick(measure.run_json([path] + common, 60), "messages_per_s")
+        capacity = measure.pick(node_pair.p2p(context, 1024), "msgs_per_s")
         context.memory["headline"] = min(HEADLINE_OFFERED, HEADLINE_SHARE * capacity)
     offered = context.memory["headline"]
-    result = measure.run_json([path] + common + ["--rate", round(offered)], 60)
-    p95 = measure.pick(result, "p95_ns")
+    result = node_pair.p2p(context, 1024, round(offered))
+    latency = result["latency_ns"]
     context.notes["headline.memif.1024B"] = (
-        f"{offered / 1e6:.2f} M/s offered, {measure.pick(result, 'messages_per_s') / 1e6:.2f} M/s "
-        f"received; p95 {p95 / 1000:.1f} us (the original: {ORIGINAL_P95_NS / 1000:.0f})")
-    return measure.pick(result, "p99_ns")
+        f"{offered / 1e6:.2f} M/s offered, {measure.pick(result, 'msgs_per_s') / 1e6:.2f} M/s "
+        f"received; p95 {latency['p95'] / 1000:.1f} us "
+        f"(the original: {ORIGINAL_P95_NS / 1000:.0f})")
+    return measure.pick(latency, "p99")
 
 
 def frame_build(size, frame_bytes, to_reach):
@@ -63,7 +62,7 @@ def p2p_bytes(size):
     options = ("--size", size, *PAIR_CPUS, *SECONDS)
     return Figure(
         name=f"p2p.memif.{size}B", unit="bytes/s",
-        ours=program("p2p", *options, keys=["bytes_per_s"]),
+        ours=node_pair.payload_bytes(size),
         baseline=program("memif_bare", *options, keys=["value"]),
         baseline_name="a bare program over the same port, same copies and CRC", medium=MEMIF,
         limit="this port without a protocol: {baseline}", to_reach=0.8)
@@ -94,10 +93,10 @@ def local_rate(size):
         limit="a ring between two processes: {baseline}", to_reach=0.6)
 
 
-def pingpong(name, mode, medium, baseline, baseline_name, to_reach):
+def pingpong(name, ours, medium, baseline, baseline_name, to_reach):
     return Figure(
         name=name, unit="ns", higher_is_better=False,
-        ours=program("pingpong", mode, "--size", 64, *PAIR_CPUS, *SECONDS, keys=["p50_ns"]),
+        ours=ours,
         baseline=baseline, baseline_name=baseline_name, medium=medium,
         limit="baseline: {baseline}", to_reach=to_reach)
 
@@ -108,7 +107,7 @@ FIGURES = [
     frame_build(16384, 32768, 0.67),
     Figure(
         name="p2p.memif.64B", unit="messages/s",
-        ours=program("p2p", "--size", 64, *PAIR_CPUS, *SECONDS, keys=["messages_per_s"]),
+        ours=node_pair.messages(64),
         baseline=others.memif_frames, baseline_name="testpmd over its own memif, 64 B frames",
         medium=MEMIF, limit="frames, one message each: {baseline}", to_reach=1.5),
     p2p_bytes(1024), p2p_bytes(4096), p2p_bytes(16384), p2p_bytes(65536),
@@ -117,12 +116,12 @@ FIGURES = [
         name="headline.memif.1024B", unit="ns", higher_is_better=False, ours=headline,
         baseline=lambda context: ORIGINAL_P99_NS, baseline_name="the original's p99 of 250 us",
         medium=MEMIF, limit="offered: 4.2 M/s or 70 % of p2p.memif.1024B", to_reach=1.0),
-    pingpong("pingpong.memif.64B", "memif", "memif, both ends polling", bounce(1.0),
+    pingpong("pingpong.memif.64B", node_pair.round_trip, "memif, both ends polling", bounce(1.0),
              "two threads bounce a cache line there and back", 0.083),
-    pingpong("pingpong.memif.64B.kernel", "memif", "memif, both ends polling",
+    pingpong("pingpong.memif.64B.kernel", node_pair.round_trip, "memif, both ends polling",
              others.kernel_udp_round_trip(busy=True),
              "kernel UDP over loopback, both ends busy polling", 5),
-    pingpong("pingpong.fabric.64B", "fabric",
+    pingpong("pingpong.fabric.64B", node_pair.fabric_round_trip,
              "two applications, two nodes and the fabric, all adaptive on two CPUs",
              others.kernel_udp_round_trip(busy=False), "blocking kernel UDP over loopback", 1.0),
     Figure(
