@@ -523,7 +523,8 @@ class HostileMaster : public testing::Test {
     const int seals = ::fcntl(region.fd.get(), F_GET_SEALS);
     EXPECT_EQ(seals & (F_SEAL_SHRINK | F_SEAL_GROW), F_SEAL_SHRINK | F_SEAL_GROW);
     EXPECT_NE(::ftruncate(region.fd.get(), 0), 0) << "a master cannot truncate it either";
-    memory_.emplace(region.fd.get(), region.message.add_region.size);
+    const std::uint64_t bytes = region.message.add_region.size;  // packed
+    memory_.emplace(region.fd.get(), bytes);
     ASSERT_EQ(ask(ack).message.kind, MessageKind::kAddRing);
     ASSERT_EQ(ask(ack).message.kind, MessageKind::kAddRing);
     ASSERT_EQ(ask(ack).message.kind, MessageKind::kConnect);
