@@ -157,7 +157,11 @@ void Link::Impl::put_data(FrameDraft& draft, SentPacket& packet, Nanos now) {
     const auto p = static_cast<std::uint8_t>(std::countr_zero(mask));
     SendStream& stream = send_[p];
     bool more = true;
-    if (const LostFragment* fragment = stream.first_lost_fragment(); fragment != nullptr) {
+    const LostFragment* fragment = stream.first_lost_fragment();
+    if (fragment != nullptr && stream.first_lost() < fragment->sequence) {
+      (void)plan_lost(p, plan);  // The older ones first, the fragment in the next frame.
+      more = false;
+    } else if (fragment != nullptr) {
       more = false;
       if (plan.messages == 0 && put_fragment(p, *fragment, draft, packet)) {
         stream.pop_lost_fragment();

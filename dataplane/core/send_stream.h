@@ -102,7 +102,15 @@ class SendStream {
 
   void push_lost_fragment(LostFragment fragment) {
     RR_CHECK(fragments_tail_ - fragments_head_ <= fragments_mask_);
-    fragments_[fragments_tail_++ & fragments_mask_] = fragment;
+    // In order of sequence, which is mostly the order of loss: the peer may have room for nothing
+    // but its next message.
+    std::uint64_t at = fragments_tail_++;
+    for (; at != fragments_head_; --at) {
+      const LostFragment& before = fragments_[(at - 1) & fragments_mask_];
+      if (before.sequence <= fragment.sequence) break;
+      fragments_[at & fragments_mask_] = before;
+    }
+    fragments_[at & fragments_mask_] = fragment;
   }
   // The next fragment worth sending again, or null. Those of ended messages are discarded.
   const LostFragment* first_lost_fragment() {
