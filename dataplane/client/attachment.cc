@@ -146,7 +146,7 @@ void Attachment::close_channel(std::uint32_t id) {
 bool Attachment::wake_dataplane(std::uint32_t reasons) {
   if (offer_.never_sleeps != 0) return false;
   // Pairs with the dataplane's fence between setting its flag and looking at the rings again.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  host::full_fence();
   std::atomic<std::uint32_t>& asleep = control().dataplane_asleep.value;
   if ((asleep.load(std::memory_order_relaxed) & reasons) == 0) return false;
   // Rung once a sleep, however many are sending.

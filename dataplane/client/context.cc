@@ -248,7 +248,7 @@ bool dist_net_context::arm() {
   }
   // Pairs with the fences of the dataplane and of the other ends between publishing and looking at
   // these flags.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  host::full_fence();
   return !is_ready() && !link_->attachment.has_incoming();
 }
 

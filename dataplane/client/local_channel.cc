@@ -65,7 +65,7 @@ bool LocalChannel::is_alive() {
 
 // What was published before is seen by the other side, or it is rung.
 void LocalChannel::ring_if(std::atomic<std::uint32_t>& asleep) {
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  host::full_fence();
   if (asleep.load(std::memory_order_relaxed) == 0) return;
   if (asleep.exchange(0, std::memory_order_relaxed) != 0) host::ring_bell(incoming_.bell.get());
 }

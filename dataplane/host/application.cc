@@ -441,7 +441,7 @@ void Application::publish() {
   shown_receive_tail_ = receive_tail_;
   state_changed_ = false;
   // Pairs with the application's fence between setting its flag and looking at the rings again.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  full_fence();
   std::atomic<std::uint32_t>& asleep = control().application_asleep.value;
   if (asleep.load(std::memory_order_relaxed) == 0) return;
   asleep.store(0, std::memory_order_relaxed);
@@ -457,7 +457,7 @@ bool Application::arm() {
   if (stalled_) wanted |= kWakeForReturns;
   if (stuck_) wanted |= kWakeForCompletions;
   control().dataplane_asleep.value.store(wanted, std::memory_order_relaxed);
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  full_fence();
   const ApplicationIndices& written = control().application;
   const bool can_take =
       written.transmit_tail.load(std::memory_order_relaxed) != transmit_head_ &&

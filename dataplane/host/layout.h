@@ -183,6 +183,10 @@ constexpr ChannelGeometry channel_geometry(std::uint32_t arena_bytes,
   return g;
 }
 
+// Orders all stores before it before all loads after it, between processes: what a sleep flag needs
+// on both sides. (Not std::atomic_thread_fence, which g++ refuses under ThreadSanitizer.)
+inline void full_fence() { __sync_synchronize(); }
+
 // Copies a descriptor out of memory that somebody else may be changing: whatever it held, the
 // caller's copy changes no more.
 template <typename T>
