@@ -35,7 +35,7 @@ NodeConfig null_node(std::uint32_t cpu) {
 // Lets the stack learn a neighbour from the request it sends, as if it had answered.
 bool resolve(Stack& stack, Stack::Destination& to, Nanos now) {
   (void)stack.route(to, now);
-  std::array<std::byte, 2'048> request{}, reply{};
+  std::array<std::byte, 16'384> request{}, reply{};
   if (stack.poll_packet(now, request) == 0) return false;
   const MacAddress peer{{2, 0, 0, 0, 0, 2}};
   std::memcpy(reply.data(), request.data(), 42);
