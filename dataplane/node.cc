@@ -54,7 +54,9 @@ Node::Impl::Impl(const NodeConfig& node_config, Port& node_port, rte_mempool* me
     : config(node_config),
       port(node_port),
       pool(mempool),
-      stack(stack_config(node_config, node_port)) {
+      stack(stack_config(node_config, node_port)),
+      burst_limit(static_cast<std::uint16_t>(
+          std::clamp<std::uint32_t>(kBurstBytes / node_port.capabilities().mtu, 1, kBurst))) {
   peer_index.fill(-1);
   Prng prng{seed};
   peers_.reserve(config.cluster_nodes.size());

@@ -75,6 +75,10 @@ struct Node::Impl final : Sender, LinkSink {
   void flush();
 
   static constexpr std::uint16_t kBurst = 32;
+  // A pass takes in or hands out about this much: enough to spread its fixed cost, little enough
+  // that both ends of a link work at the same time instead of in turns, and that frames are still in
+  // the cache when the next step touches them.
+  static constexpr std::uint32_t kBurstBytes = 48 * 1024;
 
   Nanos pass_time;  // of the pass under way
   NodeConfig config;
@@ -100,6 +104,7 @@ struct Node::Impl final : Sender, LinkSink {
   // Packets built in this pass, or refused by the port in an earlier one.
   std::array<rte_mbuf*, kBurst> burst{};
   std::uint16_t burst_count = 0;
+  const std::uint16_t burst_limit;  // packets, for kBurstBytes; at most kBurst
   bool port_full = false;
 };
 

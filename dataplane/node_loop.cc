@@ -51,7 +51,7 @@ std::uint32_t Node::poll(Nanos now) {
 
 std::uint32_t Node::Impl::receive(Nanos now) {
   std::array<rte_mbuf*, kBurst> packets;
-  const std::uint16_t count = port.receive_burst(packets);
+  const std::uint16_t count = port.receive_burst(std::span{packets}.first(burst_limit));
   statistics.packets_received += count;
   for (std::uint16_t i = 0; i < count; ++i) {
     // The next packet's headers arrive while this one is worked on.
@@ -144,7 +144,7 @@ void Node::Impl::fill_from(Peer& peer, Nanos now) {
     return;
   }
   // A link may fill one burst a pass; the others get their turn before it fills another.
-  for (std::uint16_t i = 0; i < kBurst; ++i) {
+  for (std::uint16_t i = 0; i < burst_limit; ++i) {
     rte_mbuf* packet = take_buffer();
     if (packet == nullptr) return;
     const std::span<std::byte> room = room_of(packet);
@@ -156,7 +156,7 @@ void Node::Impl::fill_from(Peer& peer, Nanos now) {
     stack.encapsulate(peer.destination, room.data(), bytes);
     set_length(packet, Stack::kHeadroomBytes + bytes);
     burst[burst_count++] = packet;
-    if (burst_count == kBurst) {
+    if (burst_count >= burst_limit) {
       flush();
       if (port_full) return;
     }
@@ -174,7 +174,7 @@ void Node::Impl::fill_from_stack(Nanos now) {
     }
     set_length(packet, bytes);
     burst[burst_count++] = packet;
-    if (burst_count == kBurst) {
+    if (burst_count >= burst_limit) {
       flush();
       if (port_full) return;
     }
