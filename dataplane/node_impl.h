@@ -76,8 +76,8 @@ struct Node::Impl final : Sender, LinkSink {
 
   static constexpr std::uint16_t kBurst = 32;
   // A pass takes in or hands out about this much: enough to spread its fixed cost, little enough
-  // that both ends of a link work at the same time instead of in turns, and that frames are still in
-  // the cache when the next step touches them.
+  // that both ends of a link work at the same time instead of in turns, and that frames are still
+  // in the cache when the next step touches them.
   static constexpr std::uint32_t kBurstBytes = 48 * 1024;
 
   Nanos pass_time;  // of the pass under way
