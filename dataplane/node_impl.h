@@ -22,8 +22,10 @@ struct Node::Impl final : Sender, LinkSink {
   ~Impl();
 
   // One pass, in this order; see poll().
+  std::uint32_t service_port(Nanos now);
   std::uint32_t retry_refused();
   std::uint32_t receive(Nanos now);
+  std::uint16_t receive_one_burst(Nanos now);
   std::uint32_t poll_endpoints(Nanos now);
   void run_timers(Nanos now);
   std::uint32_t transmit(Nanos now);
@@ -75,10 +77,12 @@ struct Node::Impl final : Sender, LinkSink {
   void flush();
 
   static constexpr std::uint16_t kBurst = 32;
-  // A pass takes in or hands out about this much: enough to spread its fixed cost, little enough
-  // that both ends of a link work at the same time instead of in turns, and that frames are still
-  // in the cache when the next step touches them.
-  static constexpr std::uint32_t kBurstBytes = 48 * 1024;
+  // A burst is at most this many bytes, so that a frame is still in the first-level cache when the
+  // next step touches it, and its buffer when the next frame is built in it.
+  static constexpr std::uint32_t kBurstBytes = 18 * 1024;
+  // A pass takes in, and hands out a link, up to this many bursts: enough to spread its fixed cost,
+  // little enough that both ends of a link work at the same time instead of in turns.
+  static constexpr std::uint16_t kPassBursts = 4;
 
   Nanos pass_time;  // of the pass under way
   NodeConfig config;
@@ -106,6 +110,7 @@ struct Node::Impl final : Sender, LinkSink {
   std::uint16_t burst_count = 0;
   const std::uint16_t burst_limit;  // packets, for kBurstBytes; at most kBurst
   bool port_full = false;
+  bool link_was_up = false;
 };
 
 }  // namespace ringroad

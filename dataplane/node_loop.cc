@@ -35,7 +35,7 @@ void set_length(rte_mbuf* packet, std::size_t bytes) {
 
 std::uint32_t Node::poll(Nanos now) {
   impl_->pass_time = now;
-  std::uint32_t work = impl_->port.service(now);
+  std::uint32_t work = impl_->service_port(now);
   work += impl_->retry_refused();
   work += impl_->receive(now);
   work += impl_->poll_endpoints(now);
@@ -47,9 +47,30 @@ std::uint32_t Node::poll(Nanos now) {
   return work;
 }
 
+// The neighbours are told our MAC whenever they may not know it any more.
+std::uint32_t Node::Impl::service_port(Nanos now) {
+  const std::uint32_t work = port.service(now);
+  if (work != 0 || statistics.polls == 0) {
+    const bool up = port.is_link_up();
+    if (up && !link_was_up) stack.announce();
+    link_was_up = up;
+  }
+  return work;
+}
+
 // ---- in ----
 
 std::uint32_t Node::Impl::receive(Nanos now) {
+  std::uint32_t total = 0;
+  for (std::uint16_t round = 0; round < kPassBursts; ++round) {
+    const std::uint16_t count = receive_one_burst(now);
+    total += count;
+    if (count < burst_limit) break;
+  }
+  return total;
+}
+
+std::uint16_t Node::Impl::receive_one_burst(Nanos now) {
   std::array<rte_mbuf*, kBurst> packets;
   const std::uint16_t count = port.receive_burst(std::span{packets}.first(burst_limit));
   statistics.packets_received += count;
@@ -143,8 +164,8 @@ void Node::Impl::fill_from(Peer& peer, Nanos now) {
     ++statistics.next_hop_unresolved;
     return;
   }
-  // A link may fill one burst a pass; the others get their turn before it fills another.
-  for (std::uint16_t i = 0; i < burst_limit; ++i) {
+  // Then the others get their turn.
+  for (std::uint16_t i = 0; i < kPassBursts * burst_limit; ++i) {
     rte_mbuf* packet = take_buffer();
     if (packet == nullptr) return;
     const std::span<std::byte> room = room_of(packet);
@@ -183,13 +204,12 @@ void Node::Impl::fill_from_stack(Nanos now) {
 
 rte_mbuf* Node::Impl::take_buffer() {
   if (spares == 0) {
-    // A quarter of a burst at a time: a lone frame does not drag a burst of buffers into the cache.
-    constexpr std::uint16_t kRefill = kBurst / 4;
-    if (rte_pktmbuf_alloc_bulk(pool, spare.data(), kRefill) != 0) {
+    // A burst at a time: the buffers just freed, still warm, come back first.
+    if (rte_pktmbuf_alloc_bulk(pool, spare.data(), burst_limit) != 0) {
       ++statistics.no_buffer;
       return nullptr;
     }
-    spares = kRefill;
+    spares = burst_limit;
   }
   return spare[--spares];
 }

@@ -47,13 +47,17 @@ void MemifPort::stop() {
   spare_count_ = 0;
 }
 
-// Tries to have `wanted` spare mbufs; returns how many there are.
+// Tries to have `wanted` spare mbufs; returns how many there are. Takes twice that many at a time
+// and no more: buffers that lie idle push those in use out of the cache.
 std::size_t MemifPort::refill(std::size_t wanted) {
   if (spare_count_ < wanted) {
-    const std::size_t missing = kSpareMax - spare_count_;
+    const std::size_t missing = std::min(kSpareMax, 2 * wanted) - spare_count_;
     if (rte_pktmbuf_alloc_bulk(pool_, spare_.data() + spare_count_,
                                static_cast<unsigned>(missing)) == 0) {
-      spare_count_ = kSpareMax;
+      for (std::size_t i = spare_count_; i < spare_count_ + missing; ++i) {
+        places_[i] = {rte_pktmbuf_mtod(spare_[i], std::byte*), rte_pktmbuf_tailroom(spare_[i]), 0};
+      }
+      spare_count_ += missing;
     } else if (spare_count_ == 0) {
       ++no_buffer_;
     }
@@ -68,17 +72,15 @@ std::uint16_t MemifPort::receive_burst(std::span<rte_mbuf*> out) {
     const std::size_t offered = refill(std::min(out.size() - total, kSpareMax));
     // From the end of the spare ones, so that what is left needs no moving.
     rte_mbuf** const buffers = spare_.data() + (spare_count_ - offered);
-    std::array<memif::ReceiveBuffer, kSpareMax> packets;
-    for (std::size_t i = 0; i < offered; ++i) {
-      packets[i] = {rte_pktmbuf_mtod(buffers[i], std::byte*), rte_pktmbuf_tailroom(buffers[i]), 0};
-    }
-    const std::size_t count = interface_->receive({packets.data(), offered});
+    memif::ReceiveBuffer* const packets = places_.data() + (spare_count_ - offered);
+    const std::size_t count = interface_->receive({packets, offered});
     for (std::size_t i = 0; i < count; ++i) {
       buffers[i]->data_len = static_cast<std::uint16_t>(packets[i].length);
       buffers[i]->pkt_len = packets[i].length;
       out[total + i] = buffers[i];
     }
     std::copy(buffers + count, buffers + offered, buffers);
+    std::copy(packets + count, packets + offered, packets);
     spare_count_ -= count;
     total += count;
     if (count < offered || offered == 0) break;
@@ -91,13 +93,12 @@ std::uint16_t MemifPort::transmit_burst(std::span<rte_mbuf*> packets) {
   std::size_t total = 0;
   while (total < packets.size()) {
     const std::size_t offered = std::min(packets.size() - total, kSpareMax);
-    std::array<memif::TransmitBuffer, kSpareMax> buffers;
     for (std::size_t i = 0; i < offered; ++i) {
       const rte_mbuf* mbuf = packets[total + i];
       RR_CHECK(mbuf->nb_segs == 1);
-      buffers[i] = {rte_pktmbuf_mtod(mbuf, const std::byte*), mbuf->data_len};
+      outgoing_[i] = {rte_pktmbuf_mtod(mbuf, const std::byte*), mbuf->data_len};
     }
-    const std::size_t count = interface_->transmit({buffers.data(), offered});
+    const std::size_t count = interface_->transmit({outgoing_.data(), offered});
     rte_pktmbuf_free_bulk(packets.data() + total, static_cast<unsigned>(count));
     total += count;
     if (count < offered) break;

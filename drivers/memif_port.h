@@ -48,6 +48,9 @@ class MemifPort final : public Port {
   std::uint64_t link_changes_ = 0;
   bool was_up_ = false;
   std::array<rte_mbuf*, kSpareMax> spare_{};
+  // Where spare_[i]'s data goes: filled in once a buffer, so that an empty poll writes nothing.
+  std::array<memif::ReceiveBuffer, kSpareMax> places_{};
+  std::array<memif::TransmitBuffer, kSpareMax> outgoing_{};
   std::size_t spare_count_ = 0;
 };
 

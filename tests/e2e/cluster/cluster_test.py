@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Whole clusters of real processes: nodes on the fabric, directly over memif and over veth, with the
-generator as the application; deaths of every kind of process under load; and what a person gets
-wrong at the command line."""
+"""Whole clusters of real processes: nodes on the fabric, directly over memif and over veth, with
+the generator as the application; deaths of every kind of process under load; and what a person
+gets wrong at the command line."""
 
 import json
 import os
