@@ -3,6 +3,7 @@
 #include <emmintrin.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -44,6 +45,9 @@ absl::Status IoLoop::add(Node& node, CommandSource* commands) {
 }
 
 void IoLoop::run() {
+  // The default slack of 50 us would be most of a short deadline.
+  prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+  const Nanos spin = microseconds(options_.spin.us);
   Nanos last_work = monotonic_now();
   while (!stop_.load(std::memory_order_relaxed)) {
     const Nanos now = monotonic_now();
@@ -58,9 +62,11 @@ void IoLoop::run() {
       last_work = now;
       auto& busy = statistics_.busy_passes;
       busy.store(busy.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    } else if (options_.idle == IdlePolicy::kAdaptive && now - last_work >= options_.spin) {
+    } else if (options_.idle == IdlePolicy::kAdaptive && now - last_work >= spin) {
       sleep(now);
       last_work = monotonic_now();
+    } else if (options_.idle == IdlePolicy::kAdaptive) {
+      options_.spin.pause();
     } else {
       _mm_pause();
     }

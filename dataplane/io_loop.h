@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "dataplane/config.h"
+#include "dataplane/host/spin.h"
 #include "dataplane/node.h"
 
 namespace ringroad {
@@ -34,7 +35,7 @@ class IoLoop {
  public:
   struct Options {
     IdlePolicy idle = IdlePolicy::kAdaptive;
-    Nanos spin = microseconds(20);          // without work before going to sleep
+    host::Spin spin = host::spin_on(1);     // adaptive: without work before going to sleep
     Nanos blind_sleep = microseconds(100);  // where a port has no descriptor
     Nanos sleep_max = milliseconds(100);
   };

@@ -23,10 +23,6 @@
 namespace ringroad {
 namespace {
 
-// On a CPU that others need too, spinning only delays them.
-constexpr Nanos kSpinAlone = microseconds(50);
-constexpr Nanos kSpinShared = microseconds(5);
-
 // Lets the calling thread run on all of `cpus` again, after EAL pinned it to one.
 void float_over(const std::vector<std::uint32_t>& cpus) {
   cpu_set_t set;
@@ -174,7 +170,7 @@ absl::StatusOr<std::unique_ptr<Runtime>> Runtime::create(const NodeConfig& confi
 
   IoLoop::Options loop;
   loop.idle = config.cpu.idle;
-  loop.spin = impl->plan.allowed.size() > 2 ? kSpinAlone : kSpinShared;
+  loop.spin = host::spin_on(impl->plan.allowed.size());
   impl->loop = std::make_unique<IoLoop>(loop);
   if (auto status = impl->loop->add(*impl->node, impl->commands.get()); !status.ok()) return status;
   if (impl->server)

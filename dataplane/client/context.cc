@@ -265,12 +265,14 @@ void dist_net_context::disarm() {
 dist_net_error_t dist_net_context::wait(std::int64_t timeout_us) {
   if (is_lost_) return fail(DIST_NET_DISCONNECTED);
   const std::int64_t began = now_ns();
-  const std::int64_t spin_until = began + std::int64_t{spin_us_} * 1'000;
+  const std::int64_t spin_us =
+      timeout_us < 0 ? spin_.us : std::min<std::int64_t>(spin_.us, timeout_us);
+  const std::int64_t spin_until = began + spin_us * 1'000;
   bool is_first = true;
   while (is_first || now_ns() < spin_until) {
     is_first = false;
     if (is_ready()) return check_alive() ? DIST_NET_SUCCESS : fail(DIST_NET_DISCONNECTED);
-    for (int i = 0; i < 8; ++i) __builtin_ia32_pause();
+    spin_.pause();
   }
   int woken = 1;
   if (arm()) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "dataplane/client/attachment.h"
@@ -16,6 +17,7 @@
 #include "dataplane/client/receive_half.h"
 #include "dataplane/client/spin_lock.h"
 #include "dataplane/client/transmit_half.h"
+#include "dataplane/host/spin.h"
 
 struct dist_net_context {
  public:
@@ -47,7 +49,7 @@ struct dist_net_context {
   int event_fd() const { return link_->events.get(); }
   bool arm();
   void disarm();
-  void set_spin(std::uint32_t spin_us) { spin_us_ = spin_us; }
+  void set_spin(std::uint32_t spin_us) { spin_.us = spin_us; }
 
   dist_net_error_t local_open(const char* name, dist_net_local_t** channel);
   dist_net_error_t local_accept(dist_net_local_t** channel);
@@ -84,7 +86,7 @@ struct dist_net_context {
   std::vector<std::unique_ptr<dist_net_local>> channels_;
   std::mutex bindings_mutex_;
   std::vector<Binding> bindings_;
-  std::uint32_t spin_us_ = 10;
+  ringroad::host::Spin spin_ = ringroad::host::spin_on(std::thread::hardware_concurrency());
   std::uint32_t polls_empty_ = 0;    // the receiving thread's
   std::uint32_t sends_refused_ = 0;  // under transmit_lock_
   std::atomic<std::uint64_t> sleeps_{0}, bells_{0};

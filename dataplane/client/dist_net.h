@@ -259,7 +259,8 @@ DIST_NET_API void dist_net_release(dist_net_context_t* context, const dist_net_m
  * again, links that came or went, a channel to accept. Spins briefly, then sleeps. A negative
  * timeout waits for ever. DIST_NET_TIMEOUT when nothing happened. */
 DIST_NET_API dist_net_error_t dist_net_wait(dist_net_context_t* context, int64_t timeout_us);
-/* How long dist_net_wait() spins before it sleeps; 10 us unless set. */
+/* How long dist_net_wait() spins before it sleeps: 50 us unless set; where this process may use no
+ * more than two CPUs 200 us, yielding them all the while. */
 DIST_NET_API void dist_net_set_spin(dist_net_context_t* context, uint32_t spin_us);
 
 /* For an event loop of one's own: a descriptor to poll for reading (never read it), or -1.

@@ -11,8 +11,10 @@
 #include <cerrno>
 #include <csignal>
 #include <string_view>
+#include <thread>
 
 #include "dataplane/clock.h"
+#include "dataplane/host/spin.h"
 #include "tools/ringroad-fabric/commands.h"
 #include "tools/ringroad-fabric/wall_clock.h"
 
@@ -63,6 +65,7 @@ void Loop::run() {
   Nanos last_work = now;
   Nanos service_at = now;
   bool just_woken = false;
+  const host::Spin spin = host::spin_on(std::thread::hardware_concurrency());
   if (options_.duration) stop_at_ = now + *options_.duration;
   for (; !stopping_ && now < stop_at_; now = monotonic_now()) {
     std::uint32_t work = fabric_.poll(now);
@@ -74,11 +77,11 @@ void Loop::run() {
     just_woken = false;
     if (work != 0) {
       last_work = now;
-    } else if (options_.adaptive && now - last_work >= kSpin) {
+    } else if (options_.adaptive && now - last_work >= microseconds(spin.us)) {
       just_woken = sleep(now);
       if (just_woken) last_work = monotonic_now();
     } else {
-      _mm_pause();
+      options_.adaptive ? spin.pause() : _mm_pause();
     }
   }
 }

@@ -1,10 +1,10 @@
 // Drives the switch: polls it, serves the control socket and the signals, and sleeps when there is
 // nothing to do. One thread; the clock is read here, once a turn.
 //
-// Idle policy. Adaptive spins for kSpin after the last work, then asks every port for a wake-up,
-// looks once more (arm() says whether frames came meanwhile) and blocks in epoll on ports, control
-// socket and signals until the next delayed frame is due. Polling never blocks: for a CPU of its
-// own.
+// Idle policy. Adaptive spins a little after the last work (dataplane/host/spin.h), then asks every
+// port for a wake-up, looks once more (arm() says whether frames came meanwhile) and blocks in
+// epoll on ports, control socket and signals until the next delayed frame is due. Polling never
+// blocks: for a CPU of its own.
 #pragma once
 
 #include <memory>
@@ -19,7 +19,6 @@ namespace ringroad::fabric {
 
 class Loop {
  public:
-  static constexpr Nanos kSpin = microseconds(20);
   // Sleeping takes about this long, wake-up included: a nearer deadline is spun for.
   static constexpr Nanos kSleepMin = microseconds(30);
   // And it never sleeps longer than this, whatever a peer's doorbell does.

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <span>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/clock.h"
+#include "dataplane/host/spin.h"
 
 namespace ringroad::gen {
 namespace {
@@ -206,7 +208,10 @@ absl::StatusOr<std::uint32_t> ApplicationDriver::collect_outcomes(TrafficRole& r
 absl::Status ApplicationDriver::wait(const TrafficRole& role) {
   const Nanos gap = role.next_deadline() - monotonic_now();
   // A sleep shorter than its own cost would only make the next message late.
-  if (gap.count < 1'000 * static_cast<std::int64_t>(spin_us_)) return absl::OkStatus();
+  if (gap < microseconds(spin_us_)) {
+    host::spin_on(std::thread::hardware_concurrency()).pause();
+    return absl::OkStatus();
+  }
   const std::int64_t wait_us = std::min<std::int64_t>(gap.count / 1'000, 20'000);
   const auto error = dist_net_wait(context_, wait_us);
   return error == DIST_NET_TIMEOUT ? absl::OkStatus() : status_of(error);

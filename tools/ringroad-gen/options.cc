@@ -140,8 +140,9 @@ void add_common(CLI::App& command, Typed& typed, Options& options) {
                      "how long to measure: 10s, 250ms, 2m (default 10s; a sink: until ctrl-C)");
   command.add_option("--type", options.type,
                      "message type of the data; the next two are used as well");
-  command.add_option("--spin", options.spin_us,
-                     "microseconds to spin before sleeping when idle (default 10)");
+  command.add_option(
+      "--spin", options.spin_us,
+      "microseconds to spin before sleeping when idle (default 50; 200 on two CPUs)");
   command.add_flag("--json", options.json, "one JSON object on stdout, progress on stderr");
   command.add_flag("--quiet", options.quiet, "no line a second");
   command.add_option("--hdr", options.hdr_path, "write latencies as HdrHistogram text (.hgrm)");

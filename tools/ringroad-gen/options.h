@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <thread>
 #include <variant>
 #include <vector>
 
+#include "dataplane/host/spin.h"
 #include "tools/ringroad-gen/summary.h"
 
 namespace ringroad::gen {
@@ -31,7 +33,7 @@ struct Options {
   Verify verify = Verify::kStamp;
   std::uint32_t type = kTypeDefault.value;
   std::uint32_t arena_kb = 256;
-  std::uint32_t spin_us = 10;
+  std::uint32_t spin_us = host::spin_on(std::thread::hardware_concurrency()).us;
   Nanos connect_timeout = seconds(10);
 
   bool json = false;

@@ -124,6 +124,7 @@ struct BodyPattern {
 
 // Fills the bytes after the stamp.
 inline void fill_body(std::span<std::byte> body, const Stamp& stamp) {
+  if (body.empty()) return;
   const BodyPattern pattern{stamp};
   const std::size_t words = body.size() / 8;
   for (std::size_t i = 0; i < words; ++i) store_le(body.data() + 8 * i, pattern.word(i));
