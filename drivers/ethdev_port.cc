@@ -5,10 +5,13 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
+#include <sys/epoll.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
@@ -20,9 +23,17 @@ namespace ringroad {
 namespace {
 
 constexpr Nanos kLinkInterval = milliseconds(100);
+constexpr Nanos kQueueInterval = milliseconds(1);
 // What the null and ring devices queue; tap takes one buffer a descriptor from the pool for good.
 constexpr std::uint16_t kReceiveDescriptors = 64;
 constexpr std::uint16_t kTransmitDescriptors = 512;
+
+// True once an interval; `last` is when it was so. Time that went backwards counts as passed.
+bool is_due(Nanos now, Nanos interval, Nanos& last) {
+  if (now >= last && last >= Nanos{} && now - last < interval) return false;
+  last = now;
+  return true;
+}
 
 }  // namespace
 
@@ -117,17 +128,35 @@ absl::Status EthdevPort::start() {
   }
   // A driver without the mode sees every packet anyway.
   if (promiscuous_) (void)rte_eth_promiscuous_enable(port_);
-  if (options_.kind == "tap") descriptor_ = rte_eth_dev_rx_intr_ctl_q_get_fd(port_, 0);
-  capabilities_.has_descriptor = descriptor_ >= 0;
+  if (options_.kind == "tap") {
+    if (absl::Status status = watch_queue(); !status.ok()) {
+      stop();
+      return status;
+    }
+  }
+  capabilities_.has_descriptor = waiting_ >= 0;
   link_up_ = read_link();
+  return absl::OkStatus();
+}
+
+absl::Status EthdevPort::watch_queue() {
+  queue_ = rte_eth_dev_rx_intr_ctl_q_get_fd(port_, 0);
+  if (queue_ < 0) return absl::OkStatus();  // its loop sleeps by the clock instead
+  waiting_ = ::epoll_create1(EPOLL_CLOEXEC);
+  epoll_event event{};
+  event.events = EPOLLIN;
+  if (waiting_ < 0 || ::epoll_ctl(waiting_, EPOLL_CTL_ADD, queue_, &event) != 0) {
+    return failed("watching its queue", errno, "raise the limit on open files (ulimit -n)");
+  }
   return absl::OkStatus();
 }
 
 void EthdevPort::stop() {
   if (!started_) return;
   started_ = false;
-  descriptor_ = -1;
-  link_up_ = false;
+  if (waiting_ >= 0) ::close(waiting_);
+  waiting_ = queue_ = -1;
+  lost_ = link_up_ = false;
   if (options_.kind == "ring") drain();
   (void)rte_eth_dev_stop(port_);
 }
@@ -166,7 +195,7 @@ std::uint16_t EthdevPort::transmit_burst(std::span<rte_mbuf*> packets) {
   for (std::uint16_t i = 0; i < wanted; ++i) bytes += packets[i]->data_len;
   std::uint16_t sent = rte_eth_tx_burst(port_, 0, packets.data(), wanted);
   // The driver stops at the first frame it finds too long.
-  while (sent < wanted && descriptor_ >= 0 && packets[sent]->data_len > frame_bytes(device_mtu_) &&
+  while (sent < wanted && queue_ >= 0 && packets[sent]->data_len > frame_bytes(device_mtu_) &&
          write_jumbo(packets[sent])) {
     ++sent;
     sent = static_cast<std::uint16_t>(sent +
@@ -184,19 +213,31 @@ bool EthdevPort::write_jumbo(rte_mbuf* packet) {
   tun_pi header{};
   const iovec parts[2] = {{&header, sizeof header},
                           {rte_pktmbuf_mtod(packet, void*), packet->data_len}};
-  if (::writev(descriptor_, parts, 2) < 0) return false;
+  if (::writev(queue_, parts, 2) < 0) return false;
   rte_pktmbuf_free(packet);
   return true;
 }
 
 std::uint32_t EthdevPort::service(Nanos now) {
-  if (!started_ || (now >= link_read_at_ && now - link_read_at_ < kLinkInterval)) return 0;
-  link_read_at_ = now;
-  const bool up = read_link();
+  if (!started_) return 0;
+  bool look = is_due(now, kLinkInterval, link_read_at_);
+  if (waiting_ >= 0 && !lost_ && is_due(now, kQueueInterval, queue_looked_at_) && is_queue_dead()) {
+    // Level-triggered and never cleared, it would wake whoever waits on us for ever.
+    (void)::epoll_ctl(waiting_, EPOLL_CTL_DEL, queue_, nullptr);
+    lost_ = look = true;
+  }
+  if (!look) return 0;
+  // A new interface of the same name is not ours.
+  const bool up = !lost_ && read_link();
   if (up == link_up_) return 0;
   link_up_ = up;
   ++statistics_.link_changes;
   return 1;
+}
+
+bool EthdevPort::is_queue_dead() const {
+  epoll_event event{};
+  return ::epoll_wait(waiting_, &event, 1, 0) == 1 && (event.events & (EPOLLERR | EPOLLHUP)) != 0;
 }
 
 bool EthdevPort::read_link() const {

@@ -4,7 +4,9 @@
 // on the vdev bus, closed and removed with the port. Link state comes from the kernel's interface
 // where there is one, and is looked at ten times a second.
 //
-// Waiting: tap hands out its queue's descriptor; the others have none in DPDK 22.11.
+// Waiting: on tap, through an epoll descriptor of our own that watches its queue's; the others have
+// none in DPDK 22.11. Once the tap's interface is deleted its queue reports an error for ever and
+// carries nothing again: it is taken out of the set, and the link stays down until a new start.
 // Jumbo frames on tap: the driver's limit is 1,522 bytes whatever the kernel's MTU. It reads longer
 // ones all the same; longer ones to send are written to its queue by hand.
 #pragma once
@@ -44,7 +46,7 @@ class EthdevPort final : public Port {
   std::uint16_t transmit_burst(std::span<rte_mbuf*> packets) override;
   std::uint32_t service(Nanos now) override;
   bool is_link_up() const override { return link_up_; }
-  int wait_descriptor() const override { return descriptor_; }
+  int wait_descriptor() const override { return waiting_; }
   bool arm() override { return true; }  // tap's descriptor stays readable while packets wait
   void disarm() override {}
   MacAddress mac() const override { return options_.mac; }
@@ -56,6 +58,8 @@ class EthdevPort final : public Port {
   absl::Status probe();
   absl::Status configure();
   absl::Status failed(const std::string& step, int error, const std::string& mend) const;
+  absl::Status watch_queue();
+  bool is_queue_dead() const;
   bool read_link() const;
   bool write_jumbo(rte_mbuf* packet);
   void drain();
@@ -68,7 +72,10 @@ class EthdevPort final : public Port {
   bool started_ = false;
   bool link_up_ = false;
   Nanos link_read_at_{-1};
-  int descriptor_ = -1;
+  Nanos queue_looked_at_{-1};
+  int queue_ = -1;     // tap's, DPDK's own
+  int waiting_ = -1;   // epoll over it, ours
+  bool lost_ = false;  // the interface was deleted under the port
   PortStatistics statistics_;
 };
 

@@ -7,10 +7,12 @@
 #include <fcntl.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <poll.h>
 #include <rte_mbuf.h>
 #include <sched.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -350,6 +352,57 @@ TEST_F(KernelPortTest, TapWakesASleeper) {
   EXPECT_EQ(::poll(&wait, 1, 5'000), 1);
   port->disarm();
   EXPECT_EQ(receive(*port, 1).size(), 1u);
+}
+
+// As `ip link del` does.
+bool delete_interface(const char* name) {
+  struct {
+    nlmsghdr header;
+    ifinfomsg link;
+  } request{};
+  request.header.nlmsg_len = sizeof request;
+  request.header.nlmsg_type = RTM_DELLINK;
+  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+  request.link.ifi_index = static_cast<int>(if_nametoindex(name));
+  const int fd = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+  struct {
+    nlmsghdr header;
+    nlmsgerr error;
+  } answer{};
+  const bool answered =
+      ::send(fd, &request, sizeof request, 0) == static_cast<ssize_t>(sizeof request) &&
+      ::recv(fd, &answer, sizeof answer, 0) > 0;
+  ::close(fd);
+  return answered && answer.header.nlmsg_type == NLMSG_ERROR && answer.error.error == 0;
+}
+
+TEST_F(KernelPortTest, ADeletedTapIsALinkThatWentDownAndWakesNobody) {
+  Port* port = make(tap(1'500));
+  ASSERT_NE(port, nullptr);
+  ASSERT_TRUE(eventually([&] { return port->is_link_up(); }));
+  const std::uint64_t changes = port->statistics().link_changes;
+  // As an io loop waits: level-triggered, on an epoll descriptor around the port's.
+  const int loop = ::epoll_create1(EPOLL_CLOEXEC);
+  epoll_event event{};
+  event.events = EPOLLIN;
+  ASSERT_EQ(::epoll_ctl(loop, EPOLL_CTL_ADD, port->wait_descriptor(), &event), 0);
+  ASSERT_TRUE(delete_interface("rrtap0"));
+  EXPECT_EQ(::epoll_wait(loop, &event, 1, 5'000), 1) << "the loss itself wakes the loop";
+  EXPECT_TRUE(eventually([&] { return !port->is_link_up(); }));
+  EXPECT_EQ(port->statistics().link_changes, changes + 1);
+  EXPECT_EQ(::epoll_wait(loop, &event, 1, 0), 0) << "it would spin for ever";
+
+  // Another interface that takes the name is not this port's.
+  Port* other = make(tap(1'500));
+  ASSERT_NE(other, nullptr);
+  ASSERT_TRUE(eventually([&] { return other->is_link_up(); }));
+  const Nanos later = monotonic_now() + seconds(1);
+  port->service(later);
+  EXPECT_FALSE(port->is_link_up());
+  rte_mbuf* one = packet(100, 1);
+  EXPECT_EQ(port->transmit_burst({&one, 1}), 0) << "the caller keeps it";
+  rte_pktmbuf_free(one);
+  ::close(loop);
 }
 
 TEST_F(KernelPortTest, AfPacketMeetsTapOnOneInterface) {
