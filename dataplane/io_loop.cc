@@ -12,19 +12,26 @@
 #include "dataplane/clock.h"
 
 namespace ringroad {
+namespace {
+
+constexpr timespec kBlindSleep{0, 100'000};
+
+}  // namespace
 
 IoLoop::~IoLoop() {
   if (epoll_ >= 0) close(epoll_);
   if (bell_ >= 0) close(bell_);
 }
 
+absl::Status IoLoop::open() {
+  if (epoll_ >= 0) return absl::OkStatus();
+  epoll_ = epoll_create1(EPOLL_CLOEXEC);
+  bell_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (epoll_ < 0 || bell_ < 0) return absl::ErrnoToStatus(errno, "epoll for an io lcore");
+  return watch(bell_);
+}
+
 absl::Status IoLoop::watch(int descriptor) {
-  if (epoll_ < 0) {
-    epoll_ = epoll_create1(EPOLL_CLOEXEC);
-    bell_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (epoll_ < 0 || bell_ < 0) return absl::ErrnoToStatus(errno, "epoll for an io lcore");
-    if (auto status = watch(bell_); !status.ok()) return status;
-  }
   epoll_event event{};
   event.events = EPOLLIN;
   if (epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event) != 0) {
@@ -34,6 +41,7 @@ absl::Status IoLoop::watch(int descriptor) {
 }
 
 absl::Status IoLoop::add(Node& node, CommandSource* commands) {
+  if (auto status = open(); !status.ok()) return status;
   members_.push_back({&node, commands});
   const int port = node.port().wait_descriptor();
   if (port < 0) {
@@ -51,6 +59,10 @@ void IoLoop::run() {
   Nanos last_work = monotonic_now();
   while (!stop_.load(std::memory_order_relaxed)) {
     const Nanos now = monotonic_now();
+    if (report_state_.load(std::memory_order_acquire) == Report::kWanted) [[unlikely]] {
+      members_.front().node->report(report_);
+      report_state_.store(Report::kReady, std::memory_order_release);
+    }
     std::uint32_t work = 0;
     for (const Member& member : members_) {
       if (member.commands != nullptr) work += member.commands->poll(*member.node);
@@ -84,7 +96,13 @@ void IoLoop::sleep(Nanos now) {
     const std::int64_t wait = (deadline - now).count;
     const timespec timeout{wait / 1'000'000'000, wait % 1'000'000'000};
     epoll_event events[8];
-    (void)epoll_pwait2(epoll_, events, 8, &timeout, nullptr);
+    const int ready = epoll_pwait2(epoll_, events, 8, &timeout, nullptr);
+    // Where waiting fails (a kernel before 5.11), sleep by the clock rather than not at all.
+    if (ready < 0 && errno != EINTR) nanosleep(&kBlindSleep, nullptr);
+    std::uint64_t rung = 0;  // for a report: a stop's bell keeps ringing
+    if (report_state_.load(std::memory_order_relaxed) == Report::kWanted) {
+      (void)!read(bell_, &rung, sizeof rung);
+    }
     statistics_.sleeps.fetch_add(1, std::memory_order_relaxed);
     statistics_.sleep_ns.fetch_add(static_cast<std::uint64_t>((monotonic_now() - now).count),
                                    std::memory_order_relaxed);
@@ -93,6 +111,20 @@ void IoLoop::sleep(Nanos now) {
     member.node->disarm();
     if (idle && member.commands != nullptr) member.commands->woke();
   }
+}
+
+bool IoLoop::report(NodeReport& out) {
+  report_state_.store(Report::kWanted, std::memory_order_release);
+  (void)!write(bell_, "\1\0\0\0\0\0\0", 8);
+  for (int i = 0; i < 1'000; ++i) {
+    if (report_state_.load(std::memory_order_acquire) == Report::kReady) {
+      out = report_;
+      return true;
+    }
+    const timespec millisecond{0, 1'000'000};
+    nanosleep(&millisecond, nullptr);
+  }
+  return false;
 }
 
 void IoLoop::stop() {

@@ -52,6 +52,10 @@ class IoLoop {
   void run();
   void stop();
 
+  // From one other thread: what the first node counts. False when the loop, not running or stuck,
+  // did not answer within a second.
+  bool report(NodeReport& out);
+
   const IoLoopStatistics& statistics() const { return statistics_; }
 
  private:
@@ -60,11 +64,15 @@ class IoLoop {
     CommandSource* commands;
   };
   void sleep(Nanos now);
+  absl::Status open();
   absl::Status watch(int descriptor);
 
   Options options_;
   std::vector<Member> members_;
   std::atomic<bool> stop_{false};
+  enum class Report : std::uint8_t { kNone, kWanted, kReady };
+  std::atomic<Report> report_state_{Report::kNone};
+  NodeReport report_;   // written by the loop while kWanted, read by the asker while kReady
   bool blind_ = false;  // some port has no descriptor
   int epoll_ = -1;
   int bell_ = -1;

@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "dataplane/config.h"
 #include "dataplane/runtime.h"
+#include "drivers/factory.h"
 #include "hugepages/eal.h"
 
 namespace {
@@ -21,12 +22,14 @@ using namespace ringroad;
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 
-// SIGINT and SIGTERM, blocked in every thread started from now on, so that one can wait for them.
-sigset_t block_stop_signals() {
+// SIGINT, SIGTERM (stop) and SIGUSR1 (print the counters), blocked in every thread started from now
+// on, so that one can wait for them.
+sigset_t block_signals() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGUSR1);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   return signals;
@@ -51,22 +54,28 @@ void print_start(const Runtime& runtime, const NodeConfig& config) {
 }
 
 int run(const NodeConfig& config) {
-  const sigset_t signals = block_stop_signals();
-  auto runtime = Runtime::create(config, {});
+  const sigset_t signals = block_signals();
+  auto runtime = Runtime::create(
+      config, {.on_event = [](const std::string& text) { std::cerr << text << std::endl; }});
   if (!runtime.ok()) return fail(kFailed, runtime.status());
   print_start(**runtime, config);
-  const PortCapabilities& port = (*runtime)->node().port().capabilities();
-  std::cerr << "port     " << port.kind << " (" << port.driver << "), MTU " << port.mtu << "\n"
+  std::cerr << print_capabilities((*runtime)->node().port())
             << "WARNING  plain: frames are NOT encrypted (/security/tls/enabled is false)\n"
             << "ready    node " << config.local_node.node_id.value << " at "
             << to_string(config.local_node.bind_address) << ":" << config.local_node.bind_port
             << ", applications at " << config.host.socket << std::endl;
-  std::jthread stopper([&signals, raw = runtime->get()] {
+  std::jthread signals_thread([&signals, raw = runtime->get()] {
     int number = 0;
-    sigwait(&signals, &number);
+    NodeReport report;
+    while (sigwait(&signals, &number) == 0 && number == SIGUSR1) {
+      if (raw->report(report)) std::cerr << describe(report) << std::flush;
+    }
     raw->stop();
   });
   (*runtime)->run();
+  NodeReport report;
+  (*runtime)->node().report(report);
+  std::cerr << describe(report);
   std::cerr << "stopped  node " << config.local_node.node_id.value << std::endl;
   return 0;
 }
@@ -79,7 +88,9 @@ int main(int argc, char** argv) {
       "\n"
       "  ringroad-dataplane --config node1.json          run until SIGTERM or ctrl-C\n"
       "  ringroad-dataplane --config node1.json --check  is the file right? exit code 0 or 2\n"
-      "  ringroad-dataplane --config node1.json --plan   CPUs and memory it would take"};
+      "  ringroad-dataplane --config node1.json --plan   CPUs and memory it would take\n"
+      "\n"
+      "SIGUSR1 prints what it has counted; so does its end."};
   std::string path;
   bool check = false, print = false, plan_only = false, print_eal = false;
   app.add_option("-c,--config", path, "the node's JSON configuration file")->required();

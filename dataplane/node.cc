@@ -92,10 +92,8 @@ SendResult Node::Impl::send(const OutboundMessage& message) {
 SendResult Node::Impl::send_local(const OutboundMessage& message) {
   if (message.priority.value >= kPriorities) return SendResult::kBadPriority;
   if (message.length > config.limits.message_bytes_max) return SendResult::kTooLarge;
-  Partial& partial = local_partial[message.priority.value];
-  if (partial.owner != message.owner || partial.token != message.token) {
-    partial = {.taken = 0, .token = message.token, .owner = message.owner};
-  }
+  Partial& partial = local_partial[message.owner][message.priority.value];
+  if (partial.token != message.token) partial = {.token = message.token};
   const std::span<const std::byte> payload{message.payload, message.length};
   const InboundMessage inbound{.from = self(),
                                .type = message.type,
@@ -131,46 +129,46 @@ DeliverResult Node::Impl::on_message(const InboundMessage& message) {
 
 DeliverResult Node::Impl::deliver(const InboundMessage& message, Partial& partial) {
   const std::uint64_t receivers = bindings.find(message.type);
-  if (receivers == 0) {
-    partial.taken = 0;
-    ++statistics.messages_no_receiver;
-    return DeliverResult::kNoReceiver;
-  }
+  DeliverResult result = DeliverResult::kNoReceiver;
   if ((receivers & (receivers - 1)) != 0 || partial.taken != 0) {
-    return deliver_shared(message, partial, receivers);
+    result = deliver_shared(message, partial, receivers);
+  } else if (receivers != 0) {
+    result = endpoints[__builtin_ctzll(receivers)]->on_message(message);
   }
-  const int index = __builtin_ctzll(receivers);
-  const DeliverResult result = endpoints[index]->on_message(message);
-  touched |= receivers;
-  if (result == DeliverResult::kDelivered) {
-    ++statistics.messages_delivered;
-  } else {
-    ++statistics.deliveries_busy;
+  switch (result) {
+    case DeliverResult::kDelivered:
+      ++statistics.messages_delivered;
+      break;
+    case DeliverResult::kNoReceiver:
+      ++statistics.messages_no_receiver;
+      break;
+    case DeliverResult::kBusy:
+      ++statistics.deliveries_busy;
+      break;
   }
   return result;
 }
 
+// Delivered when one of them took it; busy until each has taken it or refused it for good.
 DeliverResult Node::Impl::deliver_shared(const InboundMessage& message, Partial& partial,
                                          std::uint64_t receivers) {
   for (std::uint64_t left = receivers & ~partial.taken; left != 0; left &= left - 1) {
     const int index = __builtin_ctzll(left);
-    if (endpoints[index]->on_message(message) == DeliverResult::kBusy) continue;
+    const DeliverResult result = endpoints[index]->on_message(message);
+    if (result == DeliverResult::kBusy) continue;
     partial.taken |= std::uint64_t{1} << index;
+    partial.delivered |= result == DeliverResult::kDelivered;
   }
-  touched |= receivers;
-  if ((receivers & ~partial.taken) != 0) {
-    ++statistics.deliveries_busy;
-    return DeliverResult::kBusy;
-  }
+  if ((receivers & ~partial.taken) != 0) return DeliverResult::kBusy;
+  const bool delivered = partial.delivered;
   partial.taken = 0;
-  ++statistics.messages_delivered;
-  return DeliverResult::kDelivered;
+  partial.delivered = false;
+  return delivered ? DeliverResult::kDelivered : DeliverResult::kNoReceiver;
 }
 
 void Node::Impl::on_outcome(const OutboundMessage& message, Outcome outcome) {
   Endpoint* owner = endpoints[message.owner];
   if (owner == nullptr) return;  // detached while the link was telling it
-  touched |= std::uint64_t{1} << message.owner;
   owner->on_outcome(message.to, message.token, outcome);
 }
 
@@ -178,7 +176,10 @@ void Node::Impl::release_frame(std::uintptr_t handle) {
   rte_pktmbuf_free(reinterpret_cast<rte_mbuf*>(handle));
 }
 
-void Node::Impl::on_link_state(NodeId id, LinkState) {
+void Node::Impl::on_link_state(NodeId id, LinkState state) {
+  const std::uint64_t bit = std::uint64_t{1} << (id.value - 1);
+  const std::uint64_t others = links_up.load(std::memory_order_relaxed) & ~bit;
+  links_up.store(state == LinkState::kUp ? others | bit : others, std::memory_order_relaxed);
   // Whatever was half taken belonged to the session that is over.
   if (Peer* peer = find_peer(id)) peer->partial.fill({});
 }
@@ -221,13 +222,12 @@ void Node::detach(std::uint16_t index) {
     peer.link->forget_owner(index);
     for (Impl::Partial& partial : peer.partial) partial.taken &= ~(std::uint64_t{1} << index);
   }
-  for (Impl::Partial& partial : impl_->local_partial) {
-    if (partial.owner == index) partial = {};
-    partial.taken &= ~(std::uint64_t{1} << index);
+  impl_->local_partial[index].fill({});
+  for (auto& owner : impl_->local_partial) {
+    for (Impl::Partial& partial : owner) partial.taken &= ~(std::uint64_t{1} << index);
   }
   impl_->endpoints[index] = nullptr;
   impl_->attached &= ~(std::uint64_t{1} << index);
-  impl_->touched &= ~(std::uint64_t{1} << index);
 }
 
 BindResult Node::bind(std::uint16_t index, MessageType type, BindMode mode) {
@@ -246,7 +246,19 @@ Link* Node::link(NodeId peer) {
 }
 const Link* Node::link(NodeId peer) const { return const_cast<Node*>(this)->link(peer); }
 const NodeStatistics& Node::statistics() const { return impl_->statistics; }
-const StackStatistics& Node::stack_statistics() const { return impl_->stack.statistics(); }
+void Node::report(NodeReport& out) const {
+  out.node = impl_->statistics;
+  out.stack = impl_->stack.statistics();
+  out.port = impl_->port.statistics();
+  out.port_up = impl_->port.is_link_up();
+  out.link_count = impl_->peers_.size();
+  for (std::size_t i = 0; i < out.link_count; ++i) {
+    const Link& link = *impl_->peers_[i].link;
+    out.links[i] = {impl_->peers_[i].config.node_id, link.state(), link.statistics()};
+  }
+}
+bool Node::is_port_up() const { return impl_->port_up.load(std::memory_order_relaxed); }
+std::uint64_t Node::links_up() const { return impl_->links_up.load(std::memory_order_relaxed); }
 Port& Node::port() { return impl_->port; }
 
 }  // namespace ringroad

@@ -15,26 +15,12 @@
 #include "dataplane/config.h"
 #include "dataplane/core/endpoint.h"
 #include "dataplane/core/link.h"
-#include "dataplane/net/stack.h"
+#include "dataplane/node_report.h"
 #include "drivers/port.h"
 
 struct rte_mempool;
 
 namespace ringroad {
-
-// Packets and messages that ended here, by reason. Packets refused below the frame are counted by
-// StackStatistics.
-struct NodeStatistics {
-  std::uint64_t polls = 0, busy_polls = 0;
-  std::uint64_t packets_received = 0, packets_sent = 0, packets_requeued = 0;
-  std::uint64_t packets_not_ours = 0;   // other MAC, address or port
-  std::uint64_t packets_malformed = 0;  // Ethernet, ARP, IPv4 or UDP headers
-  std::uint64_t frame_errors[static_cast<std::size_t>(FrameError::kCount)] = {};
-  std::uint64_t next_hop_unresolved = 0;  // a link waited for the next hop's MAC
-  std::uint64_t no_buffer = 0;            // the mempool was empty
-  std::uint64_t messages_delivered = 0, messages_no_receiver = 0, deliveries_busy = 0;
-  std::uint64_t messages_local = 0;  // between endpoints of this node
-};
 
 class Node final {
  public:
@@ -59,12 +45,18 @@ class Node final {
   void disarm();
   Nanos next_deadline() const;
 
+  // Before the node is destroyed: tells its peers, and its endpoints what became of their messages.
+  void close(Nanos now);
+
   Sender& sender();
   const NodeConfig& config() const;
   const Link* link(NodeId peer) const;
   Link* link(NodeId peer);
   const NodeStatistics& statistics() const;
-  const StackStatistics& stack_statistics() const;
+  void report(NodeReport& out) const;
+  // From any thread: whether the port has a link, and which links are up (bit n: node n + 1).
+  bool is_port_up() const;
+  std::uint64_t links_up() const;
   Port& port();
 
  private:

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -30,6 +31,7 @@ struct Node::Impl final : Sender, LinkSink {
   void run_timers(Nanos now);
   std::uint32_t transmit(Nanos now);
   void publish();
+  void close_links(Nanos now);
 
   // Sender
   SendResult send(const OutboundMessage& message) override;
@@ -45,12 +47,13 @@ struct Node::Impl final : Sender, LinkSink {
   void on_link_state(NodeId peer, LinkState state) override;
   std::uint32_t crc32c(std::span<const std::byte> bytes) override;
 
-  // Who of several shared receivers has taken the message at the head of a stream already. A stream
-  // offers the same message again until it is taken, so one mask a stream is enough.
+  // Who of several shared receivers has taken, or refused for good, the message at the head of a
+  // stream. A stream offers the same message again until all have, so one mask a stream is enough.
+  // Streams are (peer, priority), and within the node (owner, priority).
   struct Partial {
     std::uint64_t taken = 0;
+    bool delivered = false;   // to one of them at least
     std::uint64_t token = 0;  // local streams: whose message the mask speaks of
-    std::uint16_t owner = 0;
   };
 
   struct Peer {
@@ -95,12 +98,11 @@ struct Node::Impl final : Sender, LinkSink {
   std::vector<Peer> peers_;
   std::vector<NodeId> peer_ids;
   std::array<std::int8_t, kNodesMax + 1> peer_index;
-  std::array<Partial, kPriorities> local_partial;
+  std::array<std::array<Partial, kPriorities>, kApplicationsMax> local_partial;
   std::size_t first_peer = 0;  // round robin over links
 
   std::array<Endpoint*, kApplicationsMax> endpoints{};
   std::uint64_t attached = 0;  // a bit an endpoint
-  std::uint64_t touched = 0;   // endpoints with something to publish
 
   // Buffers taken from the pool for frames to come: a stack, so that the warmest goes out first.
   std::array<rte_mbuf*, kBurst> spare{};
@@ -110,7 +112,9 @@ struct Node::Impl final : Sender, LinkSink {
   std::uint16_t burst_count = 0;
   const std::uint16_t burst_limit;  // packets, for kBurstBytes; at most kBurst
   bool port_full = false;
-  bool link_was_up = false;
+  // For other threads to read.
+  std::atomic<bool> port_up{false};
+  std::atomic<std::uint64_t> links_up{0};
 };
 
 }  // namespace ringroad

@@ -52,8 +52,8 @@ std::uint32_t Node::Impl::service_port(Nanos now) {
   const std::uint32_t work = port.service(now);
   if (work != 0 || statistics.polls == 0) {
     const bool up = port.is_link_up();
-    if (up && !link_was_up) stack.announce();
-    link_was_up = up;
+    if (up && !port_up.load(std::memory_order_relaxed)) stack.announce();
+    port_up.store(up, std::memory_order_relaxed);
   }
   return work;
 }
@@ -227,10 +227,26 @@ void Node::Impl::flush() {
 }
 
 void Node::Impl::publish() {
-  for (std::uint64_t left = touched & attached; left != 0; left &= left - 1) {
+  for (std::uint64_t left = attached; left != 0; left &= left - 1) {
     endpoints[__builtin_ctzll(left)]->publish();
   }
-  touched = 0;
+}
+
+// ---- the end ----
+
+// Says goodbye on every link; what is in flight ends as unknown. A few passes, so that the goodbyes
+// leave: there is nobody left to send them again.
+void Node::close(Nanos now) {
+  impl_->close_links(now);
+  for (int pass = 0; pass < 3; ++pass) {
+    impl_->retry_refused();
+    impl_->transmit(now);
+  }
+  impl_->publish();
+}
+
+void Node::Impl::close_links(Nanos now) {
+  for (Peer& peer : peers_) peer.link->close(now);
 }
 
 // ---- sleeping ----

@@ -23,6 +23,21 @@
 namespace ringroad {
 namespace {
 
+constexpr Nanos kWatchInterval = milliseconds(250);
+constexpr Nanos kPortPatience = seconds(2);
+
+std::string port_mend(const PortConfig& port) {
+  if (port.kind != PortKind::kMemif) {
+    return absl::StrFormat("port     has no link; mend: is the interface up? ip link show %s",
+                           port.interface);
+  }
+  return absl::StrFormat(
+      "port     memif has no link yet: nobody answers at %s as id %d\n"
+      "         mend: start the fabric, or the other node (%s there); both ends name the same "
+      "socket and id",
+      port.socket, port.id, port.master ? "\"role\": \"slave\"" : "\"role\": \"master\"");
+}
+
 // Lets the calling thread run on all of `cpus` again, after EAL pinned it to one.
 void float_over(const std::vector<std::uint32_t>& cpus) {
   cpu_set_t set;
@@ -71,10 +86,10 @@ std::string describe(const RuntimePlan& plan, const NodeConfig& config) {
   std::string text = absl::StrCat("machine  ", describe(plan.topology), "\n");
   if (plan.floating) {
     absl::StrAppend(&text, "CPUs     loops float over CPUs ", absl::StrJoin(plan.allowed, ","),
-                    " and sleep when idle (adaptive); name /cpu/io to pin them\n");
-  } else {
-    absl::StrAppend(&text, describe(plan.cpus, plan.topology));
+                    ", which they share with every process there, and sleep when idle\n"
+                    "         (adaptive); name /cpu/io to pin them, or use \"idle\": \"poll\":\n");
   }
+  absl::StrAppend(&text, describe(plan.cpus, plan.topology));
   absl::StrAppend(&text, "memory   ", plan.mode.reason, "\n", describe(plan.memory));
   absl::StrAppend(&text, "idle     ",
                   config.cpu.idle == IdlePolicy::kPoll
@@ -96,6 +111,13 @@ struct Runtime::Impl {
   std::thread slow;
   std::atomic<bool> slow_stop{false};
   int slow_bell = -1;
+
+  // The slow thread's, once it runs.
+  std::function<void(const std::string&)> on_event;
+  std::string port_mend;  // what to say of a port that does not come up
+  Nanos started;
+  bool port_seen_up = false, port_complained = false;
+  std::uint64_t links_seen_up = 0;
 
   ~Impl() {
     if (slow.joinable()) {
@@ -124,12 +146,33 @@ struct Runtime::Impl {
     return absl::OkStatus();
   }
 
+  // Ports and links that came or went since the last look.
+  void watch(Nanos now) {
+    if (!on_event) return;
+    const bool up = node->is_port_up();
+    const std::uint64_t links = node->links_up();
+    if (up != port_seen_up) on_event(up ? "port     up" : "port     down: nothing goes in or out");
+    if (!up && !port_complained && now - started > kPortPatience) {
+      port_complained = true;
+      on_event(port_mend);
+    }
+    for (const PeerConfig& peer : node->config().cluster_nodes) {
+      const std::uint64_t bit = std::uint64_t{1} << (peer.node_id.value - 1);
+      if (((links ^ links_seen_up) & bit) == 0) continue;
+      on_event(absl::StrFormat("link     node %d is %s", peer.node_id.value,
+                               (links & bit) != 0 ? "up" : "down"));
+    }
+    port_seen_up = up;
+    links_seen_up = links;
+  }
+
   void serve() {
     while (!slow_stop.load(std::memory_order_relaxed)) {
       const Nanos now = monotonic_now();
+      watch(now);
       if (server->service(now) != 0) continue;
       pollfd waits[2] = {{server->wait_descriptor(), POLLIN, 0}, {slow_bell, POLLIN, 0}};
-      const Nanos wait = std::min(server->next_deadline() - now, seconds(1));
+      const Nanos wait = std::min(server->next_deadline() - now, kWatchInterval);
       const int wait_ms = static_cast<int>(std::max<std::int64_t>(0, wait.count) / 1'000'000 + 1);
       (void)::poll(waits, 2, wait_ms);
     }
@@ -168,6 +211,9 @@ absl::StatusOr<std::unique_ptr<Runtime>> Runtime::create(const NodeConfig& confi
   if (!node.ok()) return node.status();
   impl->node = *std::move(node);
 
+  impl->on_event = options.on_event;
+  impl->port_mend = port_mend(config.ports.front());
+  impl->started = monotonic_now();
   IoLoop::Options loop;
   loop.idle = config.cpu.idle;
   loop.spin = host::spin_on(impl->plan.allowed.size());
@@ -184,7 +230,11 @@ absl::StatusOr<std::unique_ptr<Runtime>> Runtime::create(const NodeConfig& confi
 
 Runtime::Runtime(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Runtime::~Runtime() = default;
-void Runtime::run() { impl_->loop->run(); }
+void Runtime::run() {
+  impl_->loop->run();
+  impl_->node->close(monotonic_now());
+}
+bool Runtime::report(NodeReport& out) { return impl_->loop->report(out); }
 void Runtime::stop() { impl_->loop->stop(); }
 Node& Runtime::node() { return *impl_->node; }
 rte_mempool* Runtime::pool() { return impl_->pool.get(); }

@@ -7,6 +7,7 @@
 // handler.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -45,6 +46,9 @@ class Runtime {
   struct Options {
     bool applications = true;  // serve the host channel
     std::uint64_t seed = 0;    // of the links' sessions; 0: from the operating system
+    // Told, on the slow thread, what a person watching would want to know: ports and links that
+    // come and go, and a port that does not come up. Needs `applications`.
+    std::function<void(const std::string&)> on_event = nullptr;
   };
   static absl::StatusOr<std::unique_ptr<Runtime>> create(const NodeConfig& config,
                                                          const Options& options);
@@ -52,9 +56,12 @@ class Runtime {
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
 
-  // Returns after stop().
+  // Returns after stop(), having said goodbye to the peers.
   void run();
   void stop();
+
+  // From one other thread while run() runs. False when the loop did not answer.
+  bool report(NodeReport& out);
 
   Node& node();
   rte_mempool* pool();

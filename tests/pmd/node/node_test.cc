@@ -221,6 +221,88 @@ TEST_F(NodePair, WithinANodeAMessageNeverTouchesThePort) {
   EXPECT_EQ(nodes_[0]->sender().send(message), SendResult::kQueueFull);
 }
 
+TEST_F(NodePair, WithinANodeEachSharedReceiverGetsAMessageOnceWhoeverElseSends) {
+  RecordingEndpoint busy, other_sender;
+  nodes_[0]->attach(5, busy);
+  nodes_[0]->attach(6, other_sender);
+  ASSERT_EQ(nodes_[0]->bind(0, MessageType{7}, BindMode::kShared), BindResult::kBound);
+  ASSERT_EQ(nodes_[0]->bind(5, MessageType{7}, BindMode::kShared), BindResult::kBound);
+  busy.busy = true;
+  const std::string text = "to both";
+  OutboundMessage message{.to = NodeId{1},
+                          .type = MessageType{7},
+                          .priority = Priority{1},
+                          .owner = 0,
+                          .length = static_cast<std::uint32_t>(text.size()),
+                          .payload = reinterpret_cast<const std::byte*>(text.data()),
+                          .token = 1};
+  OutboundMessage elsewhere = message;
+  elsewhere.owner = 6;
+  elsewhere.token = 77;
+  elsewhere.type = MessageType{8};
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_EQ(nodes_[0]->sender().send(message), SendResult::kQueueFull);
+    EXPECT_EQ(nodes_[0]->sender().send(elsewhere), SendResult::kAccepted);
+  }
+  busy.busy = false;
+  EXPECT_EQ(nodes_[0]->sender().send(message), SendResult::kAccepted);
+  EXPECT_EQ(endpoints_[0].received, std::vector<std::string>{text});
+  EXPECT_EQ(busy.received, std::vector<std::string>{text});
+  nodes_[0]->detach(5);
+  nodes_[0]->detach(6);
+}
+
+TEST_F(NodePair, AMessageThatAllSharedReceiversRefuseIsNotCalledDelivered) {
+  struct Deaf final : Endpoint {
+    DeliverResult on_message(const InboundMessage&) override { return DeliverResult::kNoReceiver; }
+    void on_outcome(NodeId, std::uint64_t, Outcome) override {}
+    std::uint32_t poll(Nanos, Sender&) override { return 0; }
+    void publish() override {}
+    bool arm() override { return true; }
+    void disarm() override {}
+  } deaf, deaf_too;
+  nodes_[1]->attach(5, deaf);
+  nodes_[1]->attach(6, deaf_too);
+  ASSERT_EQ(nodes_[1]->bind(5, MessageType{7}, BindMode::kShared), BindResult::kBound);
+  ASSERT_EQ(nodes_[1]->bind(6, MessageType{7}, BindMode::kShared), BindResult::kBound);
+  ASSERT_TRUE(connect());
+  const std::string text = "anybody";
+  ASSERT_EQ(send(0, text, 1), SendResult::kAccepted);
+  ASSERT_TRUE(run_until([&] { return endpoints_[0].outcomes.contains(1); }));
+  EXPECT_EQ(endpoints_[0].outcomes[1], std::vector<Outcome>{Outcome::kNoReceiver});
+  nodes_[1]->detach(5);
+  nodes_[1]->detach(6);
+}
+
+TEST_F(NodePair, ANodeThatStopsSaysGoodbye) {
+  ASSERT_TRUE(connect());
+  EXPECT_EQ(nodes_[0]->links_up(), std::uint64_t{1} << 1);
+  nodes_[1]->close(now_);
+  nodes_[1].reset();
+  EXPECT_TRUE(
+      run_until([&] { return !nodes_[0]->sender().is_connected(NodeId{2}); }, milliseconds(1)))
+      << "the peer found out by silence only";
+  EXPECT_EQ(nodes_[0]->links_up(), 0u);
+}
+
+TEST_F(NodePair, AReportCountsWhatWasDroppedByReason) {
+  ASSERT_TRUE(connect());
+  int count = 0;
+  cable_->lose = [&](const rte_mbuf* packet) {
+    auto* bytes = rte_pktmbuf_mtod(packet, std::uint8_t*);
+    if (rte_pktmbuf_data_len(packet) > 500 && count++ == 0) bytes[300] ^= 1;
+    return false;
+  };
+  const std::string text(1'000, 'x');
+  ASSERT_EQ(send(0, text, 1), SendResult::kAccepted);
+  ASSERT_TRUE(run_until([&] { return endpoints_[0].outcomes.contains(1); }));
+  NodeReport report;
+  nodes_[1]->report(report);
+  EXPECT_EQ(report.node.frame_errors[static_cast<int>(FrameError::kChecksum)], 1u);
+  EXPECT_EQ(report.link_count, 1u);
+  EXPECT_NE(describe(report).find("frame dropped: "), std::string::npos);
+}
+
 TEST_F(NodePair, ADetachedEndpointHearsNothingAndItsMemoryIsFree) {
   ASSERT_TRUE(connect());
   ASSERT_EQ(nodes_[1]->bind(0, MessageType{7}, BindMode::kExclusive), BindResult::kBound);
