@@ -33,9 +33,12 @@
 //              and the payload bytes since the session began, that must not be reached)
 //   ping       kind zero*7  token:u64 (asks for an acknowledgement, no more)
 //   close      kind zero  reason:u16  zero*12
-//   hello      kind zero  protocol:u16  message bytes max:u32  message fragments max:u32  zero:u32
-//              (only in a frame of kind hello, which has this one record). A message of more
-//              fragments than the peer can surely hold at once is not sent.
+//   hello      kind zero  protocol:u16  message bytes max:u32  message fragments max:u32
+//              frame bytes max:u32
+//              (only in a frame of kind hello, which has this one record). `frame bytes max` is the
+//              longest frame its sender takes, at least kFrameBytesMaxLeast: in the session both
+//              ends send frames of no more than the smaller of the two, and cut messages by it. A
+//              message of more fragments than the peer can surely hold at once is not sent.
 //
 // A cancelled message (kMessageFlagCancelled) has length 0 and no payload; in place of its type
 // stand the payload bytes that its sender charged to the peer's credit, so that both ends count
@@ -96,6 +99,10 @@ inline constexpr std::size_t kRecordSlotBytes = 16;
 inline constexpr std::size_t kFrameTrailerBytes = 4;
 inline constexpr std::size_t kFrameBytesMin =
     kFrameHeaderBytes + kRecordSlotBytes + kFrameTrailerBytes;
+
+// What every node takes at least, so that the largest acknowledgement fits, and something beside
+// it.
+inline constexpr std::uint32_t kFrameBytesMaxLeast = 512;
 
 // Why a frame was refused; each has a counter.
 enum class FrameError : std::uint8_t {

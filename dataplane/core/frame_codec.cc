@@ -137,7 +137,8 @@ bool is_good_outcome(const OutcomeRecord& record) {
 }
 
 bool is_good_hello(const HelloRecord& record) {
-  return record.protocol == kProtocolVersion && record.zero == 0 && record.zero2 == 0;
+  return record.protocol == kProtocolVersion && record.zero == 0 &&
+         record.frame_bytes_max >= kFrameBytesMaxLeast;
 }
 
 // One record at `at` with `slots_left` slots from it to the table's end.

@@ -86,7 +86,7 @@ struct HelloRecord {
   std::uint16_t protocol = kProtocolVersion;
   std::uint32_t message_bytes_max = 0;
   std::uint32_t message_fragments_max = 0;
-  std::uint32_t zero2 = 0;
+  std::uint32_t frame_bytes_max = 0;
 };
 
 static_assert(sizeof(MessageRecord) == kRecordSlotBytes);

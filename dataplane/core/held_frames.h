@@ -16,6 +16,7 @@
 
 #include "dataplane/base/check.h"
 #include "dataplane/base/limits.h"
+#include "dataplane/core/frame_sizes.h"
 
 namespace ringroad {
 
@@ -23,13 +24,18 @@ class HeldFrames {
  public:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
 
-  // `fragments_max`: of the longest message, as frames go here.
-  HeldFrames(std::uint32_t frames_max, std::uint32_t fragments_max)
-      : reserve_(choose_reserve(frames_max, fragments_max)),
-        shared_max_(frames_max - reserve_ * static_cast<std::uint32_t>(kPriorities)),
-        entries_(frames_max) {
+  explicit HeldFrames(std::uint32_t frames_max) : shared_max_(frames_max), entries_(frames_max) {
     free_.reserve(frames_max);
     for (std::uint32_t i = frames_max; i-- > 0;) free_.push_back(i);
+  }
+
+  // Chooses the reserve: `fragments_max` frames, of the longest message, if there are as many for
+  // each priority. Only while nothing is held.
+  void reserve_for(std::uint32_t fragments_max) {
+    RR_CHECK(held() == 0);
+    const auto frames_max = static_cast<std::uint32_t>(entries_.size());
+    reserve_ = fragments_max < 2 ? 0 : std::min(held_frames_share(frames_max), fragments_max);
+    shared_max_ = frames_max - reserve_ * static_cast<std::uint32_t>(kPriorities);
   }
 
   std::uint32_t reserve() const { return reserve_; }
@@ -99,13 +105,7 @@ class HeldFrames {
     bool is_reserved = false;
   };
 
-  static std::uint32_t choose_reserve(std::uint32_t frames_max, std::uint32_t fragments_max) {
-    const std::uint32_t share = frames_max / static_cast<std::uint32_t>(kPriorities);
-    const std::uint32_t reserve = std::min(share, fragments_max);
-    return reserve < 2 ? 0 : reserve;  // One fragment is a whole message: nothing to wait for.
-  }
-
-  std::uint32_t reserve_;
+  std::uint32_t reserve_ = 0;
   std::uint32_t shared_max_;
   std::uint32_t shared_total_ = 0;
   std::array<std::uint32_t, kPriorities> shared_{};

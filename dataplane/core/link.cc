@@ -6,24 +6,6 @@ namespace ringroad {
 
 namespace {
 
-std::uint32_t whole_bytes_max(const LinkConfig& config) {
-  RR_CHECK(config.frame_bytes_max >= kFrameBytesMaxLeast &&
-           config.frame_bytes_max <= kFrameBytesMax);
-  return config.frame_bytes_max -
-         static_cast<std::uint32_t>(kFrameHeaderBytes + kFrameTrailerBytes + kRecordSlotBytes);
-}
-
-std::uint32_t fragment_bytes(const LinkConfig& config) {
-  // One slot more than a whole message, and room for control; a multiple of 8 keeps the copies of
-  // later fragments aligned as the payload is.
-  constexpr auto kBeside = static_cast<std::uint32_t>(kRecordSlotBytes) + kControlReserveBytes;
-  return (whole_bytes_max(config) - kBeside) / 8 * 8;
-}
-
-std::uint32_t fragments_of(std::uint32_t bytes, std::uint32_t each) {
-  return (bytes + each - 1) / each;
-}
-
 // Half as much again as the longest message: the peer is told of new credit after a quarter of the
 // window, and must never wait for more than it will be granted.
 std::uint64_t window_bytes(const LinkConfig& config) {
@@ -37,15 +19,14 @@ Link::Impl::Impl(const LinkConfig& link_config, LinkSink& link_sink, Prng link_p
     : config_(link_config),
       sink_(link_sink),
       prng_(link_prng),
-      whole_bytes_max_(whole_bytes_max(link_config)),
-      fragment_bytes_(fragment_bytes(link_config)),
       frame_limits_{link_config.self, link_config.peer, link_config.message_bytes_max},
       sent_(link_config.flight_frames_max),
       round_trip_(link_config.initial_rtt, link_config.probe_timeout_min),
-      held_(link_config.held_frames_max,
-            fragments_of(link_config.message_bytes_max, fragment_bytes_)),
+      held_(link_config.held_frames_max),
       pieces_(link_config.held_frames_max),
       gathered_(link_config.held_frames_max) {
+  RR_CHECK(config_.frame_bytes_max >= kFrameBytesMaxLeast &&
+           config_.frame_bytes_max <= kFrameBytesMax);
   RR_CHECK(config_.message_bytes_max <= kMessageBytesMaxLimit);
   send_.reserve(kPriorities);
   receive_.reserve(kPriorities);

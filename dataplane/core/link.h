@@ -33,7 +33,8 @@ namespace ringroad {
 struct LinkConfig {
   NodeId self;
   NodeId peer;
-  std::uint32_t frame_bytes_max = 1'432;  // header to trailer; from the port's MTU
+  // Header to trailer; from the port's MTU. A session's frames are of the smaller end's size.
+  std::uint32_t frame_bytes_max = 1'432;
   std::uint32_t message_bytes_max = kMessageBytesMaxDefault;
   std::uint32_t queue_messages_max = 2'048;  // unresolved messages a priority; a power of two
   std::uint32_t window_messages = 2'048;     // granted to the peer, a priority; a power of two

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "dataplane/core/frame_codec.h"
+#include "dataplane/core/frame_sizes.h"
 #include "dataplane/core/held_frames.h"
 #include "dataplane/core/link.h"
 #include "dataplane/core/reassembly.h"
@@ -32,10 +33,6 @@ namespace ringroad {
 inline constexpr Nanos kAckDelay = microseconds(200);
 inline constexpr std::uint32_t kAckDelayFrames = 32;
 inline constexpr Nanos kRetryDelayMax = milliseconds(20);
-// Room left beside a fragment for an acknowledgement of two ranges, a window and an outcome.
-inline constexpr std::uint32_t kControlReserveBytes = 4 * kRecordSlotBytes;
-// The largest frame must hold the largest acknowledgement and something beside it.
-inline constexpr std::uint32_t kFrameBytesMaxLeast = 512;
 
 struct Link::Impl {
   Impl(const LinkConfig& link_config, LinkSink& link_sink, Prng link_prng, Nanos now);
@@ -62,6 +59,7 @@ struct Link::Impl {
   // link_session.cc
   SessionId fresh_session();
   void start_connecting(Nanos now);
+  void agree_sizes(const HelloRecord& peer);
   void become_up(SessionId own, SessionId peer, Nanos now);
   void switch_session(Nanos now);
   void reply_hello(SessionId own, SessionId peer);
@@ -115,8 +113,6 @@ struct Link::Impl {
   const LinkConfig config_;
   LinkSink& sink_;
   Prng prng_;
-  const std::uint32_t whole_bytes_max_;  // the largest message that goes as one record
-  const std::uint32_t fragment_bytes_;   // payload of every fragment but a message's last
   const FrameLimits frame_limits_;
 
   // The session.
@@ -131,7 +127,11 @@ struct Link::Impl {
   SessionId reply_source_, reply_destination_;  // a hello to answer with; 0: none
   Nanos hello_interval_;
   Nanos hello_time_;
-  std::uint32_t message_bytes_max_ = 0;  // what this session takes
+  // What this session takes; set by become_up() from both ends' limits.
+  std::uint32_t frame_bytes_max_ = 0;
+  std::uint32_t whole_bytes_max_ = 0;  // the largest message that goes as one record
+  std::uint32_t fragment_bytes_ = 0;   // payload of every fragment but a message's last
+  std::uint32_t message_bytes_max_ = 0;
   bool close_due_ = false;
   std::uint64_t close_number_ = 0;
 

@@ -56,7 +56,7 @@ std::size_t Link::Impl::poll_frame(Nanos now, std::span<std::byte> out) {
   if (close_due_) return write_close(out);
   if (!has_work()) return 0;
 
-  FrameDraft draft(out.data(), config_.frame_bytes_max);
+  FrameDraft draft(out.data(), frame_bytes_max_);
   SentPacket packet;
   bool asks_ack = false;
   put_ack(draft, packet);

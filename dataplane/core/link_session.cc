@@ -30,19 +30,24 @@ void Link::Impl::start_connecting(Nanos now) {
   hello_interval_ = std::min(config_.hello_interval * 2, config_.hello_interval * 16);
 }
 
+// Both ends come to the same sizes, so what one sends is cut as the other has reserved room for.
+void Link::Impl::agree_sizes(const HelloRecord& peer) {
+  frame_bytes_max_ = std::min(config_.frame_bytes_max, peer.frame_bytes_max);
+  whole_bytes_max_ = whole_bytes_max(frame_bytes_max_);
+  fragment_bytes_ = fragment_bytes(frame_bytes_max_);
+  held_.reserve_for(fragments_of(config_.message_bytes_max, frame_bytes_max_));
+  message_bytes_max_ = std::min(config_.message_bytes_max, peer.message_bytes_max);
+  message_bytes_max_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(
+      message_bytes_max_, completable_bytes_max(peer.message_fragments_max, frame_bytes_max_)));
+}
+
 void Link::Impl::become_up(SessionId own, SessionId peer, Nanos now) {
   own_session_ = own;
   peer_session_ = peer;
   candidate_own_ = candidate_peer_ = {};
   hello_due_ = false;
   state_ = LinkState::kUp;
-  message_bytes_max_ = std::min(config_.message_bytes_max, candidate_hello_.message_bytes_max);
-  if (message_bytes_max_ > whole_bytes_max_) {
-    const std::uint64_t reassembled =
-        std::uint64_t{candidate_hello_.message_fragments_max} * fragment_bytes_;
-    message_bytes_max_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(
-        message_bytes_max_, std::max<std::uint64_t>(reassembled, whole_bytes_max_)));
-  }
+  agree_sizes(candidate_hello_);
   round_trip_ = RoundTrip(config_.initial_rtt, config_.probe_timeout_min);
   last_received_ = now;
   is_owed_ = false;
@@ -149,7 +154,8 @@ std::size_t Link::Impl::write_hello(std::span<std::byte> out) {
   }
   HelloRecord record;
   record.message_bytes_max = config_.message_bytes_max;
-  record.message_fragments_max = held_.reserve();
+  record.message_fragments_max = held_frames_share(config_.held_frames_max);
+  record.frame_bytes_max = config_.frame_bytes_max;
   FrameDraft draft(out.data(), config_.frame_bytes_max);
   draft.add(record);
   return finish_frame(draft, out, header);

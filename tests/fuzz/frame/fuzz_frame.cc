@@ -121,6 +121,7 @@ class Target final : public LinkSink {
     HelloRecord record;
     record.message_bytes_max = 4'000;
     record.message_fragments_max = 8;
+    record.frame_bytes_max = 9'000;
     FrameDraft draft(hello.data(), kFrameHeaderBytes + 1'000);
     draft.add(record);
     draft.finish(header);

@@ -64,6 +64,9 @@ class LinkWorld::Node final : public LinkSink {
     LinkConfig config = world.scenario_.link;
     config.self = NodeId{static_cast<std::uint16_t>(1 + index)};
     config.peer = NodeId{static_cast<std::uint16_t>(2 - index)};
+    if (index == 1 && world.scenario_.frame_bytes_max_of_1 != 0) {
+      config.frame_bytes_max = world.scenario_.frame_bytes_max_of_1;
+    }
     link = std::make_unique<Link>(config, *this, Prng{seed}, world.now_);
   }
   ~Node() {
@@ -146,6 +149,10 @@ class LinkWorld::Node final : public LinkSink {
   }
 
   void receive(std::unique_ptr<Buffer> buffer) {
+    if (buffer->size > link->config().frame_bytes_max) {
+      world.fail("a frame of " + std::to_string(buffer->size) +
+                 " bytes, longer than its receiver takes");
+    }
     const auto handle = ++last_handle;
     const ReceivedFrame frame{std::span(buffer->bytes).first(buffer->size), handle};
     held.emplace(handle, std::move(buffer));
@@ -230,6 +237,7 @@ Scenario draw_scenario(std::uint64_t seed, std::uint32_t messages) {
   s.blackout_max = milliseconds(blackout_ms);
   s.restart_ppm = pick(prng, {0u, 0u, 0u, 2'000u});
   s.forget_ppm = pick(prng, {0u, 0u, 5'000u});
+  if (prng.below(3) == 0) s.frame_bytes_max_of_1 = pick(prng, {512u, 1'472u, 8'972u});
   return s;
 }
 
@@ -364,7 +372,7 @@ void LinkWorld::pump(std::size_t from) {
     link.on_time(now_);
   }
   while (path.has_room(now_)) {
-    auto buffer = path.take_buffer(scenario_.link.frame_bytes_max);
+    auto buffer = path.take_buffer(link.config().frame_bytes_max);
     const bool has_work = link.has_work();
     {
       const InsideLink inside;

@@ -9,6 +9,7 @@
 //   receiver
 //     never saw it;
 //   - held frames never exceed their limit, and each is released once;
+//   - no frame is longer than its receiver takes;
 //   - once the faults end, everything ends within a bound of virtual time;
 //   - a link allocates nothing after construction (the program counts).
 // A message's payload is freed the moment its outcome is told, so that touching it later shows
@@ -28,7 +29,8 @@ namespace ringroad::sim {
 
 struct Scenario {
   std::uint64_t seed = 1;
-  LinkConfig link;  // of both ends, but for self and peer
+  LinkConfig link;                         // of both ends, but for self and peer
+  std::uint32_t frame_bytes_max_of_1 = 0;  // node 1's, where it is another than link's
   std::uint32_t messages = 10'000;
   std::uint32_t size_max = 64;       // most messages are no longer than this
   std::uint32_t rare_size_max = 64;  // one in 64 may be this long

@@ -52,7 +52,17 @@ FragmentRecord fragment(std::uint32_t total, std::uint32_t offset, std::uint32_t
   return record;
 }
 
+std::vector<std::byte> hello_frame(std::uint32_t frame_bytes_max) {
+  FrameHeader header = data_header();
+  header.kind = static_cast<std::uint8_t>(FrameKind::kHello);
+  HelloRecord record;
+  record.frame_bytes_max = frame_bytes_max;
+  return frame_of(header, 0, record);
+}
+
 TEST(FrameCodec, AcceptsWhatTheDraftMakes) {
+  EXPECT_EQ(check(hello_frame(kFrameBytesMaxLeast)), FrameError::kNone);
+  EXPECT_EQ(check(hello_frame(0xffff'ffff)), FrameError::kNone);
   EXPECT_EQ(check(frame_of(data_header(), 30, message(10), message(20))), FrameError::kNone);
   EXPECT_EQ(check(frame_of(data_header(), 10, fragment(100, 90, 10))), FrameError::kNone);
   EXPECT_EQ(check(frame_of(data_header(), 0, PingRecord{}, WindowRecord{})), FrameError::kNone);
@@ -104,6 +114,8 @@ TEST(FrameCodec, RefusesMalformedRecords) {
   EXPECT_EQ(check(frame_of(data_header(), 9, fragment(100, 0xffff'fff8, 9))), FrameError::kRecord);
   EXPECT_EQ(check(frame_of(data_header(), 0, HelloRecord{})), FrameError::kRecord)
       << "a hello in a data frame";
+  EXPECT_EQ(check(hello_frame(0)), FrameError::kRecord);
+  EXPECT_EQ(check(hello_frame(kFrameBytesMaxLeast - 1)), FrameError::kRecord);
   OutcomeRecord outcome;
   outcome.count = 1;
   outcome.outcome = static_cast<std::uint16_t>(2);

@@ -190,7 +190,8 @@ TEST(PiecePool, SaysWhenItIsEmpty) {
 }
 
 TEST(HeldFrames, KeepsAReserveForEachPriority) {
-  HeldFrames frames{64, 4};
+  HeldFrames frames{64};
+  frames.reserve_for(4);
   EXPECT_EQ(frames.reserve(), 4u);
   std::uint32_t held = 0;
   while (frames.hold(held, 1, true, false) != HeldFrames::kNone) ++held;
@@ -202,7 +203,8 @@ TEST(HeldFrames, KeepsAReserveForEachPriority) {
 }
 
 TEST(HeldFrames, AStalledPriorityTakesNoMoreThanHalf) {
-  HeldFrames frames{10, 1};
+  HeldFrames frames{10};
+  frames.reserve_for(1);
   std::uint32_t held = 0;
   while (frames.hold(held, 1, false, true) != HeldFrames::kNone) ++held;
   EXPECT_EQ(held, 5u);
