@@ -164,7 +164,7 @@ dist_net_error_t Attachment::read_answer(const host::SocketMessage& reply) {
     case host::Reply::kVersion:
       return fail(DIST_NET_VERSION, "library and dataplane are of different releases");
     case host::Reply::kTooMany:
-      return fail(DIST_NET_LIMIT_REACHED, "the node has all it may have");
+      return fail(DIST_NET_LIMIT_REACHED, "this program, or its node, has all it may have");
     case host::Reply::kNoMemory:
       return fail(DIST_NET_NO_MEMORY, "the dataplane has no memory for it");
     case host::Reply::kTaken:

@@ -69,6 +69,7 @@ dist_net_error_t dist_net_context::attach() {
   }
   link_ = std::move(link);
   is_lost_ = false;
+  changes_seen_ = 0;
   return DIST_NET_SUCCESS;
 }
 
@@ -169,12 +170,10 @@ std::uint32_t dist_net_context::send(dist_net_outgoing_t* messages, std::uint32_
     if (is_lost_ || has_verdict()) {
       looks = true;
     } else {
-      while (sent < count && link_->transmit->send(messages[sent]) == DIST_NET_SUCCESS) ++sent;
-      link_->transmit->flush();
-      if (sent < count && link_->transmit->drain()) {
+      do {
         while (sent < count && link_->transmit->send(messages[sent]) == DIST_NET_SUCCESS) ++sent;
         link_->transmit->flush();
-      }
+      } while (sent < count && link_->transmit->finds_room());
       // A dataplane that died takes nothing more: look now and then before saying "no room".
       looks = sent < count && ++sends_refused_ % kRefusalsPerLook == 0;
     }
@@ -193,7 +192,7 @@ dist_net_error_t dist_net_context::commit(dist_net_claim_t& claim, dist_net_outg
   const std::scoped_lock lock{transmit_lock_};
   if (is_lost_ || has_verdict()) return fail(DIST_NET_DISCONNECTED);
   dist_net_error_t error = link_->transmit->commit(claim, message);
-  if (error == DIST_NET_WOULD_BLOCK && link_->transmit->drain()) {
+  if (error == DIST_NET_WOULD_BLOCK && link_->transmit->finds_room()) {
     error = link_->transmit->commit(claim, message);
   }
   link_->transmit->flush();
@@ -230,8 +229,13 @@ void dist_net_context::release(const dist_net_message_t* messages, std::uint32_t
 
 // --- Waiting -------------------------------------------------------------------------------------
 
+std::uint32_t dist_net_context::changes() const {
+  return link_->attachment.control().dataplane.changes.load(std::memory_order_acquire);
+}
+
 bool dist_net_context::is_ready() {
-  if (link_->receive->has_messages() || link_->transmit->has_completions() || has_verdict()) {
+  if (link_->receive->has_messages() || link_->transmit->has_completions() || has_verdict() ||
+      changes() != changes_seen_) {
     return true;
   }
   const std::scoped_lock lock{channels_mutex_};
@@ -253,6 +257,11 @@ bool dist_net_context::arm() {
 }
 
 void dist_net_context::disarm() {
+  stop_waiting();
+  changes_seen_ = changes();
+}
+
+void dist_net_context::stop_waiting() {
   link_->attachment.control().application_asleep.value.store(0, std::memory_order_relaxed);
   host::hush_bell(link_->attachment.bell());
   {
@@ -271,7 +280,10 @@ dist_net_error_t dist_net_context::wait(std::int64_t timeout_us) {
   bool is_first = true;
   while (is_first || now_ns() < spin_until) {
     is_first = false;
-    if (is_ready()) return check_alive() ? DIST_NET_SUCCESS : fail(DIST_NET_DISCONNECTED);
+    if (is_ready()) {
+      changes_seen_ = changes();
+      return check_alive() ? DIST_NET_SUCCESS : fail(DIST_NET_DISCONNECTED);
+    }
     spin_.pause();
   }
   int woken = 1;
@@ -283,9 +295,12 @@ dist_net_error_t dist_net_context::wait(std::int64_t timeout_us) {
                          static_cast<long>(left % 1'000'000'000)};
     woken = ::ppoll(&waiting, 1, timeout_us < 0 ? nullptr : &limit, nullptr);
   }
-  disarm();
+  stop_waiting();
   if (is_lost_) return fail(DIST_NET_DISCONNECTED);
-  return woken == 0 ? fail(DIST_NET_TIMEOUT) : DIST_NET_SUCCESS;
+  // What changed only just now ends the next wait: this one says that nothing did.
+  if (woken == 0) return fail(DIST_NET_TIMEOUT);
+  changes_seen_ = changes();
+  return DIST_NET_SUCCESS;
 }
 
 // --- Local channels ------------------------------------------------------------------------------

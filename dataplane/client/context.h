@@ -71,7 +71,10 @@ struct dist_net_context {
   };
 
   bool check_alive();
+  // Something happened since the waiting thread's last return.
   bool is_ready();
+  std::uint32_t changes() const;
+  void stop_waiting();
   bool has_verdict() const;
   dist_net_error_t adopt(ringroad::client::IncomingChannel incoming, bool is_opener,
                          dist_net_local_t** channel);
@@ -88,6 +91,7 @@ struct dist_net_context {
   std::vector<Binding> bindings_;
   ringroad::host::Spin spin_ = ringroad::host::spin_on(std::thread::hardware_concurrency());
   std::uint32_t polls_empty_ = 0;    // the receiving thread's
+  std::uint32_t changes_seen_ = 0;   // the waiting thread's, of DataplaneIndices::changes
   std::uint32_t sends_refused_ = 0;  // under transmit_lock_
   std::atomic<std::uint64_t> sleeps_{0}, bells_{0};
 };

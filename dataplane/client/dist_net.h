@@ -66,7 +66,7 @@ typedef enum {
   DIST_NET_TOO_LARGE = -8,        /* over the configured maximum */
   DIST_NET_BAD_PRIORITY = -9,     /* not 1 to 7 */
   DIST_NET_TYPE_TAKEN = -10,      /* another program is bound to that type */
-  DIST_NET_LIMIT_REACHED = -11,   /* applications, bindings or channels of this node */
+  DIST_NET_LIMIT_REACHED = -11,   /* applications of the node; bindings, channels of one */
   DIST_NET_NO_MEMORY = -12,
   DIST_NET_CONFIGURATION = -13, /* the file cannot be read, or contradicts the dataplane */
   DIST_NET_UNAVAILABLE = -14,   /* no dataplane listens at the socket */
@@ -234,7 +234,9 @@ typedef enum {
   DIST_NET_BIND_SHARED = 1,    /* each program bound this way gets every message of the type */
   DIST_NET_BIND_CATCH_ALL = 2  /* all types nobody is bound to; `message_type` is ignored */
 } dist_net_bind_mode_t;
-/* Messages of a type nobody is bound to end as DIST_NET_NO_RECEIVER. */
+/* Messages of a type nobody is bound to end as DIST_NET_NO_RECEIVER. A program may be bound to its
+ * share of the node's 1,024 types: 1,024 / limits.applications_max, which is at least 16 (and 64
+ * unless configured); DIST_NET_LIMIT_REACHED beyond. The catch-all does not count. */
 DIST_NET_API dist_net_error_t dist_net_bind(dist_net_context_t* context, uint32_t message_type,
                                             dist_net_bind_mode_t mode);
 DIST_NET_API dist_net_error_t dist_net_unbind(dist_net_context_t* context, uint32_t message_type,
@@ -256,8 +258,9 @@ DIST_NET_API void dist_net_release(dist_net_context_t* context, const dist_net_m
                                    uint32_t count);
 
 /* Waits until there may be something to do: messages here or on local channels, outcomes, room
- * again, links that came or went, a channel to accept. Spins briefly, then sleeps. A negative
- * timeout waits for ever. DIST_NET_TIMEOUT when nothing happened. */
+ * again, links that came or went, a channel to accept; since the last wait or disarm returned, so
+ * what changes between a look and the wait ends the wait at once. Spins briefly, then sleeps. A
+ * negative timeout waits for ever. DIST_NET_TIMEOUT when nothing happened. */
 DIST_NET_API dist_net_error_t dist_net_wait(dist_net_context_t* context, int64_t timeout_us);
 /* How long dist_net_wait() spins before it sleeps: 50 us unless set; where this process may use no
  * more than two CPUs 200 us, yielding them all the while. */

@@ -290,7 +290,9 @@ void TransmitHalf::flush() {
 // --- Outcomes ------------------------------------------------------------------------------------
 
 bool TransmitHalf::has_completions() const {
-  return control_.dataplane.completion_tail.load(std::memory_order_acquire) != completion_head_;
+  // As published: completion_head_ belongs to whoever sends.
+  return control_.dataplane.completion_tail.load(std::memory_order_acquire) !=
+         control_.application.completion_head.load(std::memory_order_relaxed);
 }
 
 bool TransmitHalf::drain() {
@@ -305,6 +307,15 @@ bool TransmitHalf::drain() {
   control_.application.completion_head.store(completion_head_, std::memory_order_release);
   if (attachment_.wake_dataplane(host::kWakeForCompletions)) ++statistics_.bells_rung;
   return true;
+}
+
+bool TransmitHalf::finds_room() {
+  const bool has_drained = drain();
+  if (tail_ - head_seen_ < host::kTransmitRing) return has_drained;
+  // Pairs with the dataplane's between showing its head and looking whether our ring was full.
+  host::full_fence();
+  head_seen_ = control_.dataplane.transmit_head.load(std::memory_order_acquire);
+  return has_drained || tail_ - head_seen_ < host::kTransmitRing;
 }
 
 void TransmitHalf::end(const host::Completion& completion, std::uint32_t index) {

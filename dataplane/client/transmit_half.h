@@ -38,6 +38,9 @@ class TransmitHalf {
   // Reads what ended since. Returns whether anything did.
   bool drain();
   bool has_completions() const;
+  // After a refusal and a flush: whether what was refused may be accepted now. When it says no, the
+  // dataplane will count a change as soon as a ring that was full has room.
+  bool finds_room();
   std::uint32_t take_outcomes(dist_net_outcome_report_t* reports, std::uint32_t count);
   bool has_outcomes() const { return outcome_head_ != outcome_tail_; }
   // The attachment is lost: everything without outcome ends as unknown.

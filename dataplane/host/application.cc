@@ -1,19 +1,11 @@
 #include "dataplane/host/application.h"
 
-#include <sys/eventfd.h>
-
 #include <bit>
 
 #include "dataplane/base/check.h"
-#include "dataplane/host/socket.h"
 
 namespace ringroad::host {
 namespace {
-
-// Counters have one writer at a time; readers may be elsewhere.
-void add(std::atomic<std::uint64_t>& counter, std::uint64_t n = 1) {
-  counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-}
 
 // Of two results of one broadcast, the one the sender must hear: delivered yields to all others,
 // unknown to none.
@@ -69,6 +61,7 @@ Application::Application(const ApplicationConfig& config, const ChannelGeometry&
 
 std::uint32_t Application::poll(Nanos /*now*/, Sender& sender) {
   if (deaf_) return 0;
+  sender_ = &sender;
   std::uint32_t work = take_returns();
   if (!parked_lanes_.empty()) work += retry_parked(sender);
   work += take_descriptors(sender);
@@ -388,119 +381,6 @@ std::uint32_t Application::take_returns() {
     free_slots_.push_back(static_cast<std::uint16_t>(index));
   }
   return count;
-}
-
-// --- What the application sees -----------------------------------------------------------------
-
-void Application::refresh_state(NodeId node, std::uint8_t priority, const Sender& sender) {
-  std::uint8_t state = kPeerKnown;
-  const bool is_self = node == config_.self;
-  if (is_self || sender.is_connected(node)) state |= kPeerConnected;
-  if (lanes_[lane_index(node.value, priority)].first != kNoUnit) {
-    const auto reason =
-        is_self ? Backpressure::kNone : sender.backpressure(node, Priority{priority});
-    state |= kPeerBlocked;
-    state = static_cast<std::uint8_t>(state | static_cast<unsigned>(reason) << kPeerReasonShift);
-  }
-  std::atomic<std::uint8_t>& shown = control().peers[node.value][priority];
-  if (shown.load(std::memory_order_relaxed) == state) return;
-  shown.store(state, std::memory_order_relaxed);
-  state_changed_ = true;
-}
-
-// One peer a pass: links come and go slowly, and blocked lanes are refreshed as they are retried.
-void Application::refresh_next_peer(const Sender& sender) {
-  const NodeId node = next_peer_ == config_.peers.size() ? config_.self : config_.peers[next_peer_];
-  next_peer_ = next_peer_ == config_.peers.size() ? 0 : next_peer_ + 1;
-  const std::uint8_t shown = control().peers[node.value][1].load(std::memory_order_relaxed);
-  const bool connected = node == config_.self || sender.is_connected(node);
-  const bool matches = (shown & kPeerKnown) != 0 && ((shown & kPeerConnected) != 0) == connected;
-  if (matches) return;
-  for (std::uint8_t priority = 0; priority < kPriorities; ++priority) {
-    refresh_state(node, priority, sender);
-  }
-}
-
-void Application::publish() {
-  const bool changed = transmit_head_ != shown_transmit_head_ ||
-                       completion_tail_ != shown_completion_tail_ ||
-                       receive_tail_ != shown_receive_tail_ || state_changed_;
-  if (!changed) return;
-  DataplaneIndices& shown = control().dataplane;
-  if (transmit_head_ != shown_transmit_head_) {
-    shown.transmit_head.store(transmit_head_, std::memory_order_release);
-  }
-  if (completion_tail_ != shown_completion_tail_) {
-    shown.completion_tail.store(completion_tail_, std::memory_order_release);
-  }
-  if (receive_tail_ != shown_receive_tail_) {
-    shown.receive_tail.store(receive_tail_, std::memory_order_release);
-  }
-  shown_transmit_head_ = transmit_head_;
-  shown_completion_tail_ = completion_tail_;
-  shown_receive_tail_ = receive_tail_;
-  state_changed_ = false;
-  // Pairs with the application's fence between setting its flag and looking at the rings again.
-  full_fence();
-  std::atomic<std::uint32_t>& asleep = control().application_asleep.value;
-  if (asleep.load(std::memory_order_relaxed) == 0) return;
-  asleep.store(0, std::memory_order_relaxed);
-  add(counters_.bells);
-  ring_bell(config_.bell);
-}
-
-// What cannot be taken is no work until there is room, and returns are none unless they are waited
-// for: the application rings for exactly what the flag says.
-bool Application::arm() {
-  if (deaf_) return true;
-  std::uint32_t wanted = kWakeForSends;
-  if (stalled_) wanted |= kWakeForReturns;
-  if (stuck_) wanted |= kWakeForCompletions;
-  control().dataplane_asleep.value.store(wanted, std::memory_order_relaxed);
-  full_fence();
-  const ApplicationIndices& written = control().application;
-  const bool can_take =
-      written.transmit_tail.load(std::memory_order_relaxed) != transmit_head_ &&
-      (!stuck_ || written.completion_head.load(std::memory_order_relaxed) != completion_head_);
-  const bool can_deliver =
-      stalled_ && written.return_tail.load(std::memory_order_relaxed) != return_head_;
-  return !can_take && !can_deliver;
-}
-
-void Application::disarm() { control().dataplane_asleep.value.store(0, std::memory_order_relaxed); }
-
-void Application::violation(std::uint32_t weight) {
-  add(counters_.violations);
-  violations_ += weight;
-  if (violations_ < kViolationsMax || deaf_) return;
-  deaf_ = true;
-  tell_verdict(Verdict::kGarbage);
-  broken_.store(true, std::memory_order_release);
-  // An eventfd of ours alone: one write cannot block.
-  ::eventfd_write(config_.notice, 1);
-}
-
-ChannelCounts Application::counts() const {
-  const auto read = [](const std::atomic<std::uint64_t>& counter) {
-    return counter.load(std::memory_order_relaxed);
-  };
-  ChannelCounts counts{.messages_taken = read(counters_.messages_taken),
-                       .bytes_taken = read(counters_.bytes_taken),
-                       .messages_refused = read(counters_.messages_refused),
-                       .messages_waited = read(counters_.messages_waited),
-                       .messages_received = read(counters_.messages_received),
-                       .bytes_received = read(counters_.bytes_received),
-                       .receive_busy = read(counters_.receive_busy),
-                       .outcomes = {},
-                       .violations = read(counters_.violations),
-                       .bells = read(counters_.bells)};
-  for (std::size_t i = 0; i < 5; ++i) counts.outcomes[i] = read(counters_.outcomes[i]);
-  return counts;
-}
-
-void Application::tell_verdict(Verdict verdict) {
-  control().dataplane.verdict.store(verdict, std::memory_order_release);
-  ring_bell(config_.bell);
 }
 
 }  // namespace ringroad::host

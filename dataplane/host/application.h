@@ -13,6 +13,10 @@
 // commits, only messages to a peer whose link just went down are refused late, and those it is
 // told about.
 //
+// publish() costs a few compares when nothing changed. It rings for what a program can wait for:
+// deliveries, completions (refusals made in poll() among them), states of peers, and room in a
+// transmit ring that was full.
+//
 // Invariants: units in use + free units = kTransmitUnits. Unread completions + those still owed
 // never exceed kCompletionRing. Delivered and not returned never exceeds kReceiveSlots.
 #pragma once
@@ -125,8 +129,15 @@ class Application final : public Endpoint {
   std::size_t lane_index(std::uint16_t node, std::uint8_t priority) const {
     return std::size_t{node} * kPriorities + priority;
   }
+  // Counters have one writer at a time; readers may be elsewhere.
+  static void add(std::atomic<std::uint64_t>& counter, std::uint64_t n = 1) {
+    counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
   void refresh_state(NodeId node, std::uint8_t priority, const Sender& sender);
+  bool is_shown_right(NodeId node, const Sender& sender) const;
+  bool is_all_shown_right() const;
   void refresh_next_peer(const Sender& sender);
+  void wake();
   void violation(std::uint32_t weight);
   bool read_completion_head();
   ChannelControl& control() const { return *control_; }
@@ -162,9 +173,12 @@ class Application final : public Endpoint {
 
   // What the application has been shown; publish() compares.
   std::uint32_t shown_transmit_head_ = 0, shown_completion_tail_ = 0, shown_receive_tail_ = 0;
+  std::array<std::uint8_t, (kNodesMax + 1) * kPriorities> shown_states_{};
+  std::uint32_t changes_ = 0;
   bool state_changed_ = false;
-  bool stalled_ = false;  // the last delivery found no room
-  bool stuck_ = false;    // a descriptor waits for units or for room among the completions
+  const Sender* sender_ = nullptr;  // the node that polls; outlives being attached to it
+  bool stalled_ = false;            // the last delivery found no room
+  bool stuck_ = false;  // a descriptor waits for units or for room among the completions
   std::size_t next_peer_ = 0;
   std::uint32_t violations_ = 0;
   bool deaf_ = false;  // the io lcore's own copy of broken_

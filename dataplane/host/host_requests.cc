@@ -90,6 +90,21 @@ void HostServer::Impl::answer(Client& client, Reply reply) {
   }
 }
 
+bool HostServer::Impl::is_name_taken(const std::string& name) const {
+  return std::ranges::any_of(clients, [&](const auto& other) {
+    return other->state != Client::State::kGone && other->name == name;
+  });
+}
+
+// For a program that gave none. Others may have taken any name of this form, but no more names than
+// there are clients.
+std::string HostServer::Impl::free_name(std::uint16_t index) const {
+  for (std::size_t number = index;; ++number) {
+    std::string name = "application-" + std::to_string(number);
+    if (!is_name_taken(name)) return name;
+  }
+}
+
 Reply HostServer::Impl::admit(Client& client, const Hello& hello) {
   if (hello.protocol_version != kProtocolVersion || hello.layout_version != kLayoutVersion) {
     return Reply::kVersion;
@@ -98,11 +113,8 @@ Reply HostServer::Impl::admit(Client& client, const Hello& hello) {
   while (index < config.limits.applications_max && indices.test(index)) ++index;
   if (index == config.limits.applications_max) return Reply::kTooMany;
   std::string name = read_name(hello.name);
-  if (name.empty()) name = "application-" + std::to_string(index);
-  const bool is_taken = std::ranges::any_of(clients, [&](const auto& other) {
-    return other->state != Client::State::kGone && other->name == name;
-  });
-  if (is_taken) return Reply::kNameTaken;
+  if (name.empty()) name = free_name(index);
+  if (is_name_taken(name)) return Reply::kNameTaken;
   client.index = index;
   client.name = std::move(name);
   client.flags = hello.flags;
@@ -176,10 +188,23 @@ bool HostServer::Impl::on_mapped(Client& client) {
   return true;
 }
 
+// Each application's share of the node's table, so that none can keep the others from binding.
+std::size_t HostServer::Impl::bindings_max() const {
+  static_assert(Bindings::kTypesMax / kApplicationsMax >= 16, "promised by dist_net_bind()");
+  return Bindings::kTypesMax / std::max<std::size_t>(1, config.limits.applications_max);
+}
+
 bool HostServer::Impl::on_bind(Client& client, std::uint32_t type, std::uint32_t mode,
                                HostCommandKind kind) {
   if (mode > static_cast<std::uint32_t>(BindMode::kCatchAll)) return false;
-  give_command(client, kind, MessageType{type}, static_cast<BindMode>(mode));
+  const Binding asked{MessageType{type}, static_cast<BindMode>(mode)};
+  const bool takes_one = kind == HostCommandKind::kBind && asked.mode != BindMode::kCatchAll &&
+                         std::ranges::find(client.bindings, asked) == client.bindings.end();
+  if (takes_one && client.bindings.size() >= bindings_max()) {
+    answer(client, Reply::kTooMany);
+    return true;
+  }
+  give_command(client, kind, asked.type, asked.mode);
   return true;
 }
 

@@ -185,6 +185,12 @@ void HostServer::Impl::give_command(Client& client, HostCommandKind kind, Messag
   ::eventfd_write(command_bell.get(), 1);
 }
 
+void HostServer::Impl::remember(Client& client, const HostCommand& bind) {
+  const Binding bound{bind.type, bind.mode};
+  const bool is_new = std::ranges::find(client.bindings, bound) == client.bindings.end();
+  if (is_new && bound.mode != BindMode::kCatchAll) client.bindings.push_back(bound);
+}
+
 std::uint32_t HostServer::Impl::finish_commands() {
   std::uint32_t work = 0;
   for (Done finished; done.pop(finished); ++work) {
@@ -201,11 +207,13 @@ std::uint32_t HostServer::Impl::finish_commands() {
         answer(client, Reply::kDone);
         break;
       case HostCommandKind::kBind:
+        if (finished.result == BindResult::kBound) remember(client, finished.command);
         answer(client, finished.result == BindResult::kBound   ? Reply::kDone
                        : finished.result == BindResult::kTaken ? Reply::kTaken
                                                                : Reply::kTooMany);
         break;
       case HostCommandKind::kUnbind:
+        std::erase(client.bindings, Binding{finished.command.type, finished.command.mode});
         answer(client, Reply::kDone);
         break;
       case HostCommandKind::kDetach:

@@ -17,6 +17,12 @@
 
 namespace ringroad::host {
 
+struct Binding {
+  MessageType type;
+  BindMode mode = BindMode::kExclusive;
+  bool operator==(const Binding&) const = default;
+};
+
 // One connection: a program that is attaching, attached, or on its way out.
 struct Client {
   enum class State : std::uint8_t {
@@ -39,6 +45,8 @@ struct Client {
   std::uint16_t index = kNoIndex;
   bool is_hung_up = false;
   bool is_busy = false;  // a command of this client is with the io lcore
+  // What the io lcore bound for it, the catch-all apart: mirrors its part of the node's Bindings.
+  std::vector<Binding> bindings;
 
   ChannelGeometry geometry{};
   SharedSegment segment;   // until the Application has it
@@ -85,6 +93,7 @@ struct HostServer::Impl {
   std::uint32_t reap_broken();
   void give_command(Client& client, HostCommandKind kind, MessageType type = {},
                     BindMode mode = BindMode::kExclusive);
+  void remember(Client& client, const HostCommand& bind);
   void hang_up(Client& client);
   void forget(Client& client);
   void sweep();
@@ -93,9 +102,12 @@ struct HostServer::Impl {
   std::uint32_t read_requests(Client& client, Nanos now);
   bool handle(Client& client, SocketMessage& message, Nanos now);
   bool on_hello(Client& client, const Hello& hello, Nanos now);
+  std::string free_name(std::uint16_t index) const;
+  bool is_name_taken(const std::string& name) const;
   Reply admit(Client& client, const Hello& hello);
   bool make_channel(Client& client);
   bool on_mapped(Client& client);
+  std::size_t bindings_max() const;
   bool on_bind(Client& client, std::uint32_t type, std::uint32_t mode, HostCommandKind kind);
   std::size_t channel_count(const Client& client) const;
   bool on_open(Client& client, const Open& open);

@@ -28,7 +28,7 @@
 
 namespace ringroad::host {
 
-inline constexpr std::uint32_t kLayoutVersion = 1;
+inline constexpr std::uint32_t kLayoutVersion = 2;
 
 // A message on its way out. `offset` and `length` lie within the transmit arena.
 struct TransmitDescriptor {
@@ -110,6 +110,10 @@ struct alignas(kCacheLineBytes) DataplaneIndices {
   std::atomic<std::uint32_t> completion_tail;
   std::atomic<std::uint32_t> receive_tail;
   std::atomic<Verdict> verdict;
+  // Counts what no ring tells: states of `peers` that changed, and transmit descriptors taken from
+  // a ring that was full. A program that waits remembers it at each return, and so misses none
+  // that came between its look and its sleep.
+  std::atomic<std::uint32_t> changes;
 };
 
 struct ChannelControl {

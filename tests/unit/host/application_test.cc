@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 
 #include <cstring>
+#include <functional>
 #include <set>
 
 #include "dataplane/base/prng.h"
@@ -266,6 +267,84 @@ TEST_F(ByHand, ASleepingProgramIsRungOncePerSleep) {
   EXPECT_EQ(::read(bell_.listener.get(), &heard, 1), 1);
   EXPECT_LT(::read(bell_.listener.get(), &heard, 1), 0);
   EXPECT_EQ(application_->counts().bells, 1U);
+}
+
+// Programs asleep while the lcore polls: what does one pass ring for?
+class Asleep : public ByHand {
+ protected:
+  void SetUp() override {
+    ByHand::SetUp();
+    for (int i = 0; i < 4; ++i) node_.poll(Nanos{});  // links become known
+    is_rung_after([] {});
+  }
+  bool is_rung_after(const std::function<void()>& happening) {
+    hush_bell(bell_.listener.get());
+    control().application_asleep.value.store(1);
+    happening();
+    application_->poll(Nanos{}, node_);
+    application_->publish();
+    char heard = 0;
+    return ::read(bell_.listener.get(), &heard, 1) == 1;
+  }
+  std::uint32_t changes() { return control().dataplane.changes.load(); }
+};
+
+TEST_F(Asleep, AnIdlePassShowsNothingAndRingsNobody) {
+  const std::uint32_t before = changes();
+  for (int i = 0; i < 10; ++i) EXPECT_FALSE(is_rung_after([] {}));
+  EXPECT_EQ(changes(), before);
+}
+
+TEST_F(Asleep, ARefusalMadeInThePollIsShownAndRung) {
+  EXPECT_TRUE(is_rung_after([&] { put(9, 1, 77); }));
+  const auto read = completions();
+  ASSERT_EQ(read.size(), 1U);
+  EXPECT_EQ(read[0].token, 77U);
+  EXPECT_EQ(read[0].result, refusal(SendResult::kNoSuchNode));
+}
+
+TEST_F(Asleep, ALinkThatChangesIsCountedRungAndKeepsTheLcoreAwakeUntilItIsShown) {
+  for (const bool up : {false, true}) {
+    const std::uint32_t before = changes();
+    EXPECT_TRUE(application_->arm());
+    node_.peer(3).connected = up;
+    EXPECT_FALSE(application_->arm());
+    bool is_rung = false;
+    for (int i = 0; i < 3; ++i) is_rung = is_rung_after([] {}) || is_rung;
+    EXPECT_TRUE(is_rung);
+    EXPECT_EQ(changes(), before + 1);
+    EXPECT_EQ((control().peers[3][4].load() & kPeerConnected) != 0, up);
+    EXPECT_TRUE(application_->arm());
+    application_->disarm();
+  }
+}
+
+TEST_F(Asleep, ALaneThatBlocksAndFlowsAgainIsCountedAndRungButItsReasonIsNot) {
+  node_.peer(2).queue_max = 0;
+  std::uint32_t before = changes();
+  EXPECT_TRUE(is_rung_after([&] { put(2, 1, 1); }));
+  EXPECT_EQ(changes(), before + 1);
+  const auto flight = static_cast<int>(Backpressure::kFlight);
+  EXPECT_FALSE(is_rung_after([&] { node_.peer(2).backpressure = flight; }));
+  EXPECT_EQ(control().peers[2][4].load() >> kPeerReasonShift, flight);
+  node_.peer(2).answers = false;
+  EXPECT_TRUE(is_rung_after([&] { node_.peer(2).queue_max = 1; }));
+  EXPECT_EQ(changes(), before + 2);
+}
+
+TEST_F(Asleep, RoomIsCountedAndRungWhenTheRingWasFullAndOnlyThen) {
+  node_.peer(2).answers = false;
+  const std::uint32_t before = changes();
+  EXPECT_FALSE(is_rung_after([&] { put(2, 1, 0); }));
+  EXPECT_EQ(control().dataplane.transmit_head.load(), 1U);
+  EXPECT_EQ(changes(), before);
+  EXPECT_TRUE(is_rung_after([&] {
+    for (std::uint32_t i = 0; i < kTransmitRing; ++i) put(2, 1, i);
+  }));
+  EXPECT_EQ(control().dataplane.transmit_head.load(), 1 + kTransmitBurst);
+  EXPECT_EQ(changes(), before + 1);
+  EXPECT_FALSE(is_rung_after([] {}));  // there was room already
+  EXPECT_EQ(changes(), before + 1);
 }
 
 }  // namespace

@@ -111,6 +111,10 @@ class FakeNode final : public Sender {
   }
   BindResult bind(std::uint16_t index, MessageType type, BindMode mode) {
     for (const Binding& binding : bindings_) {
+      const bool is_same = binding.index == index && binding.mode == mode;
+      if (is_same && (binding.type == type || mode == BindMode::kCatchAll)) {
+        return BindResult::kBound;
+      }
       const bool clashes = binding.type == type &&
                            (mode == BindMode::kExclusive || binding.mode == BindMode::kExclusive);
       if (clashes) return BindResult::kTaken;
@@ -281,14 +285,26 @@ class NodeThread {
   std::unique_ptr<HostServer> host;
   std::atomic<std::size_t> attached{0};
   std::atomic<std::uint64_t> sleeps{0};
-  // Runs on the io thread once a pass, when set before the first attach.
-  std::function<void()> each_pass;
+
+  // The io thread stands still, between two passes, until resume().
+  void pause() {
+    pausing_ = true;
+    while (!is_paused_) std::this_thread::yield();
+  }
+  void resume() {
+    pausing_ = false;
+    while (is_paused_) std::this_thread::yield();
+  }
 
  private:
   void run_io() {
     while (!stopping_) {
-      std::uint32_t work = node.take_commands(*host) + node.poll(monotonic_now());
-      if (each_pass) each_pass();
+      is_paused_ = pausing_.load();
+      if (is_paused_) {
+        std::this_thread::yield();
+        continue;
+      }
+      const std::uint32_t work = node.take_commands(*host) + node.poll(monotonic_now());
       if (work != 0) continue;
       if (node.arm()) {
         ++sleeps;
@@ -309,7 +325,7 @@ class NodeThread {
   }
 
   TemporaryDirectory directory_;
-  std::atomic<bool> stopping_{false};
+  std::atomic<bool> stopping_{false}, pausing_{false}, is_paused_{false};
   std::thread io_, slow_;
 };
 

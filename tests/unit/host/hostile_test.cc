@@ -101,6 +101,12 @@ class RawProgram {
     bind.mode = static_cast<std::uint32_t>(BindMode::kExclusive);
     return say(bind) && hear() && message.as<Answer>()->reply == Reply::kDone;
   }
+  bool unbind(std::uint32_t type) {
+    auto unbind = make_message<Unbind>();
+    unbind.type = type;
+    unbind.mode = static_cast<std::uint32_t>(BindMode::kExclusive);
+    return say(unbind) && hear() && message.as<Answer>()->reply == Reply::kDone;
+  }
 
   ChannelControl& control() { return *reinterpret_cast<ChannelControl*>(data); }
   void put(const TransmitDescriptor& descriptor) {
@@ -330,6 +336,44 @@ TEST(Hostile, AFloodOfConnectionsLeavesRoomOnceItIsOver) {
   EXPECT_EQ(attached, 16U);
   flood.clear();
   EXPECT_TRUE(eventually([&] { return node.attached == 0; }));
+  expect_alive(node);
+}
+
+TEST(Hostile, NamesThatWouldBeGivenToOthersKeepNobodyOut) {
+  NodeThread node;
+  std::vector<std::unique_ptr<RawProgram>> programs;
+  for (const char* name : {"application-1", "application-2", "application-5", "application-16"}) {
+    programs.push_back(std::make_unique<RawProgram>(node.socket));
+    ASSERT_TRUE(programs.back()->greet(name) && programs.back()->map()) << name;
+  }
+  while (programs.size() < 16) {
+    programs.push_back(std::make_unique<RawProgram>(node.socket));
+    ASSERT_TRUE(programs.back()->attach()) << programs.size();
+  }
+}
+
+TEST(Hostile, OneProgramCannotTakeAllBindingsOfTheNode) {
+  NodeThread node;
+  constexpr std::uint32_t kEach = 1'024 / 16;  // of LimitsConfig's 16 applications
+  RawProgram greedy{node.socket}, modest{node.socket};
+  ASSERT_TRUE(greedy.attach() && modest.attach());
+  for (std::uint32_t type = 0; type < kEach; ++type) ASSERT_TRUE(greedy.bind(type)) << type;
+  EXPECT_FALSE(greedy.bind(kEach));
+  EXPECT_EQ(greedy.message.as<Answer>()->reply, Reply::kTooMany);
+  EXPECT_TRUE(greedy.bind(0));  // is bound already
+  EXPECT_TRUE(modest.bind(kEach));
+  EXPECT_FALSE(modest.bind(0));
+  EXPECT_EQ(modest.message.as<Answer>()->reply, Reply::kTaken);
+  // What was not bound gives nothing back; what was, does.
+  EXPECT_TRUE(greedy.unbind(kEach));
+  EXPECT_FALSE(greedy.bind(kEach + 1));
+  EXPECT_TRUE(greedy.unbind(0));
+  EXPECT_TRUE(greedy.bind(kEach + 1));
+  // What it was refused counts for nobody.
+  for (std::uint32_t type = 1; type < kEach; ++type) {
+    ASSERT_TRUE(modest.bind(1'000 + type)) << type;
+  }
+  EXPECT_FALSE(modest.bind(2'000));
   expect_alive(node);
 }
 
