@@ -1,7 +1,9 @@
 #include "tools/ringroad-gen/options.h"
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <iostream>
 
 #include "tools/ringroad-gen/quantity.h"
@@ -32,6 +34,7 @@ constexpr const char* kIntroduction =
 struct Typed {
   std::string to, size = "1024", priority = "4", rate = "max", duration, warmup = "0s";
   std::string verify = "stamp", connect_timeout = "10s";
+  std::string count, limits;
 };
 
 // "field: "value" is wrong; what is right", and out.
@@ -106,6 +109,29 @@ void understand_traffic(const Typed& typed, Options& options) {
     }
     options.rate_per_s = *rate;
   }
+  if (!typed.count.empty()) {
+    const auto count = parse_quantity(typed.count, 1000);
+    if (!count || *count == 0) {
+      refuse("--count", typed.count,
+             "is not a number of messages from 1 up (1000, 10K); leave --count out for no limit");
+    }
+    options.count = *count;
+  }
+}
+
+// Found out before the run, not after it.
+void open_files(const Typed& typed, Options& options) {
+  if (options.mode == Mode::kRun && !typed.limits.empty()) {
+    auto limits = Limits::read(typed.limits);
+    if (!limits.ok()) throw Fault{"--limits: " + std::string{limits.status().message()}};
+    options.limits = *std::move(limits);
+  }
+  if (options.hdr_path.empty()) return;
+  // Appending leaves an earlier run's figures alone until there are new ones.
+  options.hdr_file = std::make_shared<std::ofstream>(options.hdr_path, std::ios::app);
+  if (!*options.hdr_file) {
+    refuse("--hdr", options.hdr_path, std::string{"cannot be written: "} + std::strerror(errno));
+  }
 }
 
 void understand(const Typed& typed, Options& options) {
@@ -126,6 +152,7 @@ void understand(const Typed& typed, Options& options) {
   if (!options.is_inline && !options.config.empty()) {
     throw Fault{"--config: only together with --inline; for a node that runs already use --node"};
   }
+  open_files(typed, options);
 }
 
 void add_common(CLI::App& command, Typed& typed, Options& options) {
@@ -152,7 +179,8 @@ void add_sending(CLI::App& command, Typed& typed, Options& options) {
   command.add_option("--to", typed.to, "node ids (2 or 2,3); run: or all, a broadcast")->required();
   command.add_option("--size", typed.size, "payload bytes (default 1024; pingpong 64)");
   command.add_option("--warmup", typed.warmup, "sent and verified, not counted (default none)");
-  command.add_option("--count", options.count, "stop after so many messages");
+  command.add_option("--count", typed.count,
+                     "stop after so many messages: 1000, 10K (default: no limit)");
   command.add_option("--priority", typed.priority, "1 (most urgent) to 7, or a list (default 4)");
   command.add_option("--seed", options.seed, "of sizes and of the run's id (default: the clock)");
   command.add_option("--connect-timeout", typed.connect_timeout,
@@ -175,6 +203,9 @@ std::variant<Options, int> read_options(int argc, char** argv) {
   run->add_option("--arena-kb", options.arena_kb,
                   "payload memory in flight (default 256: fits L2 beside the rings)")
       ->check(CLI::Range(1U, 1U << 20));
+  run->add_option("--limits", typed.limits,
+                  "what perf/run --json measured here, for the share of it used")
+      ->envname("RINGROAD_LIMITS");
   run->add_option("--limit-msgs", options.limit_msgs,
                   "messages a second the medium was measured to carry, for the share used");
   run->add_option("--limit-source", options.limit_source, "the command that measured it");

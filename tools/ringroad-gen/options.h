@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <fstream>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -10,6 +12,7 @@
 #include <vector>
 
 #include "dataplane/host/spin.h"
+#include "tools/ringroad-gen/measured_limits.h"
 #include "tools/ringroad-gen/summary.h"
 
 namespace ringroad::gen {
@@ -25,7 +28,7 @@ struct Options {
   SizeMix sizes{1024};
   std::vector<Priority> priorities{Priority{4}};
   std::uint64_t rate_per_s = 0;
-  std::uint64_t count = 0;
+  std::uint64_t count = 0;  // messages; 0: no limit
   Nanos duration = seconds(10);
   bool has_duration = false;
   Nanos warmup{};
@@ -39,7 +42,9 @@ struct Options {
   bool json = false;
   bool quiet = false;
   std::string hdr_path;
-  double limit_msgs = 0;
+  std::shared_ptr<std::ofstream> hdr_file;  // open for writing; none without a path
+  Limits limits;                            // of --limits
+  double limit_msgs = 0;                    // of --limit-msgs, which goes before
   std::string limit_source;
 };
 

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "tools/ringroad-gen/measured_limits.h"
 #include "tools/ringroad-gen/quantity.h"
 
 namespace ringroad::gen {
@@ -57,11 +58,14 @@ std::string latency_line(const Summary& total) {
 
 std::string limit_line(const Summary& total, const RunFacts& facts) {
   if (facts.mode != Mode::kRun) return {};
+  if (facts.limit_msgs_per_s <= 0 && !facts.limit_unknown.empty()) {
+    return absl::StrCat("limit   unknown: ", facts.limit_unknown, "\n");
+  }
   if (facts.limit_msgs_per_s <= 0) {
     return absl::StrCat(
-        "limit   unknown for this medium and size; measure with perf/run --only "
-        "p2p.memif.",
-        facts.sizes.largest(), "B, then give it as --limit-msgs\n");
+        "limit   unknown for this medium and size; measure with perf/run --json --only ",
+        Limits::row_name(facts.sizes.largest()),
+        " > FILE, then give it as --limits FILE or --limit-msgs\n");
   }
   const std::string source =
       facts.limit_source.empty() ? "as given" : "measured with: " + facts.limit_source;
@@ -86,19 +90,33 @@ std::string verification_text(const Summary& total, const RunFacts& facts) {
   return {};
 }
 
+std::string generator_line(const Summary& total, const RunFacts& facts) {
+  switch (total.generator_limit) {
+    case GeneratorLimit::kNone:
+      return {};
+    case GeneratorLimit::kLate:
+      return absl::StrFormat(
+          "generator-limited: %s of %s messages (%.1f %%) left over %s late, up to %s, though the "
+          "node had refused none\n",
+          with_commas(total.late), with_commas(total.payloads),
+          100 * static_cast<double>(total.late) / static_cast<double>(total.payloads),
+          time_text(static_cast<std::uint64_t>(TrafficSource::kLateAfter.count)),
+          time_text(total.late_ns_max));
+    case GeneratorLimit::kTooSlow:
+      return absl::StrFormat(
+          "generator-limited: %s msg/s of the %s offered left (%.1f %% less), though the node "
+          "refused next to nothing\n",
+          rate_text(total.payloads_per_s), rate_text(static_cast<double>(facts.rate_per_s)),
+          100 * (1 - total.payloads_per_s / static_cast<double>(facts.rate_per_s)));
+    case GeneratorLimit::kIdle:
+      return "generator-limited: the node took everything at once; it could do more\n";
+  }
+  return {};
+}
+
 // What a reader must know before believing the figures.
 std::string remarks(const Summary& total, const RunFacts& facts) {
-  std::string text;
-  if (total.generator_limited) {
-    absl::StrAppend(&text, "generator-limited: ");
-    if (facts.rate_per_s > 0) {
-      absl::StrAppend(&text, with_commas(total.late), " messages left up to ",
-                      time_text(total.late_ns_max),
-                      " behind schedule without the node having refused any\n");
-    } else {
-      absl::StrAppend(&text, "the node took everything at once; it could do more\n");
-    }
-  }
+  std::string text = generator_line(total, facts);
   if (total.by_receiver && total.reports_missing && facts.mode == Mode::kRun) {
     absl::StrAppend(&text, "incomplete: not every receiver gave its final count\n");
   }
@@ -133,7 +151,7 @@ nlohmann::ordered_json limit_json(const Summary& total, const RunFacts& facts) {
                                                : nlohmann::ordered_json(facts.limit_source);
   limit["used"] = known ? nlohmann::ordered_json(total.messages_per_s() / facts.limit_msgs_per_s)
                         : nlohmann::ordered_json{};
-  limit["generator_limited"] = total.generator_limited;
+  limit["generator_limited"] = total.generator_limit != GeneratorLimit::kNone;
   return limit;
 }
 

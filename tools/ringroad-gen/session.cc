@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include <cstdio>
-#include <fstream>
+#include <filesystem>
 #include <iostream>
 
 #include "absl/strings/str_cat.h"
@@ -153,10 +153,11 @@ int Session::finish(const absl::Status& traffic) {
     say(final_table(total, facts_));
     if (options_.json) std::cout << to_json(total, facts_) << std::flush;
   }
-  if (!options_.hdr_path.empty() && running_) {
-    std::ofstream file{options_.hdr_path};
-    file << write_hgrm(total.latency);
-    if (!file.flush()) {
+  if (options_.hdr_file != nullptr && running_) {
+    std::error_code no_plain_file;  // a pipe has nothing to empty
+    std::filesystem::resize_file(options_.hdr_path, 0, no_plain_file);
+    *options_.hdr_file << write_hgrm(total.latency);
+    if (!options_.hdr_file->flush()) {
       complain(absl::StrCat("--hdr: \"", options_.hdr_path, "\" cannot be written"));
       return kExitFailed;
     }

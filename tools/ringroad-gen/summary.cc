@@ -5,18 +5,25 @@
 namespace ringroad::gen {
 namespace {
 
-// More than this part of the messages late, and the schedule was not kept.
-constexpr std::uint64_t kLatePartMax = 100;
+// One part in so many counts: of messages late, of the rate missed, of polls refused.
+constexpr std::uint64_t kPart = 100;
 
 double seconds_between(Nanos from, Nanos until) {
   return std::max(0.0, static_cast<double>((until - from).count) * 1e-9);
 }
 
-// As fast as possible: the generator was the limit if it (almost) never had to wait for the node.
-bool is_generator_limited(const SendCounters& send, const RunFacts& facts) {
-  if (facts.mode != Mode::kRun || send.sent == 0) return false;
-  if (facts.rate_per_s > 0) return send.late > send.sent_all_phases / kLatePartMax;
-  return send.polls_with_backpressure < send.polls / kLatePartMax;
+// What a rate missed for the node's refusals is the node's doing, and not told here.
+GeneratorLimit generator_limit(const SendCounters& send, const RunFacts& facts, const Summary& s) {
+  if (facts.mode != Mode::kRun || send.sent == 0) return GeneratorLimit::kNone;
+  const std::uint64_t held = send.polls_with_backpressure;
+  const bool held_up = held > 0 && held * kPart >= send.polls;
+  if (facts.rate_per_s == 0) return held_up ? GeneratorLimit::kNone : GeneratorLimit::kIdle;
+  if (send.late > 0 && send.late * kPart >= s.payloads) return GeneratorLimit::kLate;
+  const auto offered = static_cast<double>(facts.rate_per_s);
+  // The last message may be due just after the end.
+  const double missed = (offered - s.payloads_per_s) * s.duration_s - 1;
+  const bool too_slow = missed * kPart > offered * s.duration_s;
+  return too_slow && !held_up ? GeneratorLimit::kTooSlow : GeneratorLimit::kNone;
 }
 
 void add_receivers_view(const ReceiveCounters& c, Summary& s) {
@@ -28,10 +35,16 @@ void add_receivers_view(const ReceiveCounters& c, Summary& s) {
   s.corrupted = c.corrupted;
 }
 
-void add_source(const Snapshot& snapshot, Summary& s) {
+void add_source(const Snapshot& snapshot, const RunFacts& facts, Summary& s) {
   s.sent = snapshot.send.sent;
   s.no_receiver = snapshot.send.outcome(Outcome::kNoReceiver);
   s.unresolved = snapshot.send.sent_all_phases - snapshot.send.resolved_all_phases;
+  // Each peer of a broadcast is sent, and counted, a copy.
+  const std::uint64_t copies = facts.broadcast ? std::max(facts.to.size(), std::size_t{1}) : 1;
+  s.payloads = snapshot.send.sent_all_phases / copies;
+  if (s.duration_s > 0) {
+    s.payloads_per_s = static_cast<double>(s.sent) / static_cast<double>(copies) / s.duration_s;
+  }
   s.late = snapshot.send.late;
   s.late_ns_max = snapshot.send.late_ns_max;
   s.by_receiver = snapshot.peers_reporting > 0;
@@ -93,9 +106,12 @@ double Summary::goodput_bits_per_s() const {
 
 Summary summarize(const Snapshot& snapshot, const RunFacts& facts, Nanos since) {
   Summary s;
+  const bool ended = snapshot.measured_until != Nanos{};
+  const Nanos from = facts.mode == Mode::kSink ? since : snapshot.measured_from;
+  s.duration_s = seconds_between(from, ended ? snapshot.measured_until : snapshot.at);
   switch (facts.mode) {
     case Mode::kRun:
-      add_source(snapshot, s);
+      add_source(snapshot, facts, s);
       break;
     case Mode::kPingpong:
       add_pings(snapshot, facts, s);
@@ -108,10 +124,7 @@ Summary summarize(const Snapshot& snapshot, const RunFacts& facts, Nanos since) 
           snapshot.received_latency.count() > 0 ? LatencyKind::kOneWay : LatencyKind::kNone;
       s.latency = snapshot.received_latency;
   }
-  const bool ended = snapshot.measured_until != Nanos{};
-  const Nanos from = facts.mode == Mode::kSink ? since : snapshot.measured_from;
-  s.duration_s = seconds_between(from, ended ? snapshot.measured_until : snapshot.at);
-  s.generator_limited = is_generator_limited(snapshot.send, facts);
+  s.generator_limit = generator_limit(snapshot.send, facts, s);
   return s;
 }
 

@@ -31,6 +31,7 @@ struct RunFacts {
   std::string medium;           // "memif (shared memory, jumbo frames)"; empty: not known
   double limit_msgs_per_s = 0;  // what the medium carries of this size; 0: not known
   std::string limit_source;     // the command that measured it
+  std::string limit_unknown;    // why it is not known, where more can be said
 };
 
 // What the latencies are of.
@@ -41,6 +42,14 @@ enum class LatencyKind : std::uint8_t {
   kRoundTrip,
 };
 const char* name_of(LatencyKind kind);
+
+// What says that the generator, and not the node, was what kept a run from more.
+enum class GeneratorLimit : std::uint8_t {
+  kNone,
+  kLate,     // 1 % of the messages or more left late though the node had refused nothing
+  kTooSlow,  // over 1 % below the rate offered though the node refused next to nothing
+  kIdle,     // as fast as possible, and the node refused next to nothing
+};
 
 struct Summary {
   double duration_s = 0;
@@ -53,10 +62,12 @@ struct Summary {
   bool reports_missing = false;  // some receivers said something, not all their last word
   LatencyKind latency_kind = LatencyKind::kNone;
   Histogram latency;
-  bool generator_limited = false;
-  std::uint64_t late = 0;
+  GeneratorLimit generator_limit = GeneratorLimit::kNone;
+  std::uint64_t payloads = 0;  // messages, warm-up and all; a broadcast counts once
+  std::uint64_t late = 0;      // of those
   std::uint64_t late_ns_max = 0;
-  double cpu_share = 0;  // of one CPU
+  double payloads_per_s = 0;  // in the measured phase
+  double cpu_share = 0;       // of one CPU
 
   double messages_per_s() const;      // received
   double goodput_bits_per_s() const;  // received payload

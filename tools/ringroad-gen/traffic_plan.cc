@@ -45,6 +45,28 @@ absl::Status check(const Options& options, const Surroundings& node,
   return absl::OkStatus();
 }
 
+// The limit as typed, or as measured for this medium and size; else, given a file, why not.
+void add_limit(const Options& options, RunFacts& facts) {
+  facts.limit_msgs_per_s = options.limit_msgs;
+  facts.limit_source = options.limit_source;
+  const Limits& limits = options.limits;
+  if (options.limit_msgs > 0 || !limits.have_file()) return;
+  const std::uint32_t bytes = facts.sizes.largest();
+  if (facts.medium.empty()) {
+    facts.limit_unknown = "the medium is not known; name the node's file with --node";
+  } else if (!facts.medium.starts_with("memif")) {
+    facts.limit_unknown = absl::StrCat(limits.path(), " is looked up for memif only");
+  } else if (facts.sizes.parts().size() != 1) {
+    facts.limit_unknown = "nothing is measured for a mix of sizes";
+  } else if (const double limit = limits.memif_msgs_per_s(bytes); limit > 0) {
+    facts.limit_msgs_per_s = limit;
+    facts.limit_source = absl::StrCat("perf/run, ", Limits::row_name(bytes), " in ", limits.path());
+  } else {
+    facts.limit_unknown =
+        absl::StrCat(limits.path(), " has no value for ", Limits::row_name(bytes));
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<TrafficPlan> plan_traffic(const Options& options, const Surroundings& node) {
@@ -97,9 +119,8 @@ absl::StatusOr<TrafficPlan> plan_traffic(const Options& options, const Surroundi
                 .verify = options.verify,
                 .is_inline = options.is_inline,
                 .machine = machine,
-                .medium = to_self && to.size() == 1 ? "within the node" : node.medium,
-                .limit_msgs_per_s = options.limit_msgs,
-                .limit_source = options.limit_source};
+                .medium = to_self && to.size() == 1 ? "within the node" : node.medium};
+  add_limit(options, plan.facts);
   return plan;
 }
 

@@ -108,6 +108,14 @@ TEST_F(ReportTest, AKnownLimitGivesTheShareUsed) {
   EXPECT_EQ(json["limit"]["source"], "perf/run --only p2p.memif.64B");
 }
 
+TEST_F(ReportTest, AnUnknownLimitSaysWhatToMeasureOrWhyTheFileDidNotHelp) {
+  const Summary total = run();
+  EXPECT_THAT(final_table(total, facts_), HasSubstr("--only p2p.memif.64B > FILE"));
+  facts_.limit_unknown = "limits.json has no value for p2p.memif.64B";
+  EXPECT_THAT(final_table(total, facts_),
+              HasSubstr("limit   unknown: limits.json has no value for p2p.memif.64B\n"));
+}
+
 TEST_F(ReportTest, WithoutAReceiverItSaysSoAndWhatToStart) {
   const Summary total = run(false, false);
   EXPECT_EQ(total.received, 0U);
@@ -124,27 +132,59 @@ TEST_F(ReportTest, ClocksThatCannotBeComparedGiveLatencyToTheOutcome) {
   EXPECT_THAT(final_table(total, facts_), HasSubstr("until its outcome was back"));
 }
 
-TEST_F(ReportTest, AGeneratorBehindItsScheduleIsNamed) {
-  Summary total = run();
-  total.generator_limited = true;
-  total.late = 1'234;
-  total.late_ns_max = 5'000'000;
-  EXPECT_THAT(final_table(total, facts_), HasSubstr("generator-limited: 1,234 messages"));
+// What the table and JSON say of the generator: the line, or nothing.
+std::string generator_line(const Summary& total, const RunFacts& facts) {
+  const std::string table = final_table(total, facts);
+  const auto json = nlohmann::json::parse(to_json(total, facts));
+  const std::size_t at = table.find("generator-limited");
+  EXPECT_EQ(json["limit"]["generator_limited"], at != std::string::npos);
+  return at == std::string::npos ? "" : table.substr(at, table.find('\n', at) - at);
 }
 
-TEST_F(ReportTest, LatenessWithoutRefusalMakesARunGeneratorLimited) {
+TEST_F(ReportTest, OneMessageInAHundredLateWithoutRefusalMakesARunGeneratorLimited) {
   run();
+  snapshot_.send.late_ns_max = 5'000'000;
   snapshot_.send.late = 9;
-  EXPECT_FALSE(summarize(snapshot_, facts_, kStart).generator_limited);
-  snapshot_.send.late = 11;
-  EXPECT_TRUE(summarize(snapshot_, facts_, kStart).generator_limited);
+  EXPECT_EQ(generator_line(summarize(snapshot_, facts_, kStart), facts_), "");
+  snapshot_.send.late = 10;
+  EXPECT_EQ(generator_line(summarize(snapshot_, facts_, kStart), facts_),
+            "generator-limited: 10 of 1,000 messages (1.0 %) left over 100us late, up to 5.0ms, "
+            "though the node had refused none");
 
+  // A broadcast's copies are one message.
+  facts_.broadcast = true;
+  facts_.to = {kB, NodeId{3}};
+  snapshot_.send.sent *= 2;
+  snapshot_.send.sent_all_phases *= 2;
+  EXPECT_NE(generator_line(summarize(snapshot_, facts_, kStart), facts_), "");
+}
+
+TEST_F(ReportTest, OnePercentBelowTheRateOfferedWithoutRefusalMakesARunGeneratorLimited) {
+  run();
+  snapshot_.measured_until = snapshot_.measured_from + seconds(1);
+  facts_.rate_per_s = 100'000;
+  snapshot_.send.sent = 99'100;
+  EXPECT_EQ(generator_line(summarize(snapshot_, facts_, kStart), facts_), "");
+  snapshot_.send.sent = 98'000;
+  EXPECT_EQ(generator_line(summarize(snapshot_, facts_, kStart), facts_),
+            "generator-limited: 98.0 K msg/s of the 100.0 K offered left (2.0 % less), though the "
+            "node refused next to nothing");
+
+  // The node's refusals are the node's limit.
+  snapshot_.send.polls = 1'000;
+  snapshot_.send.polls_with_backpressure = 500;
+  EXPECT_EQ(generator_line(summarize(snapshot_, facts_, kStart), facts_), "");
+}
+
+TEST_F(ReportTest, AtFullSpeedTheNodesRefusalsTellWhoseLimitItIs) {
+  run();
   facts_.rate_per_s = 0;
   snapshot_.send.polls = 1'000;
   snapshot_.send.polls_with_backpressure = 500;
-  EXPECT_FALSE(summarize(snapshot_, facts_, kStart).generator_limited);
+  EXPECT_EQ(generator_line(summarize(snapshot_, facts_, kStart), facts_), "");
   snapshot_.send.polls_with_backpressure = 0;
-  EXPECT_TRUE(summarize(snapshot_, facts_, kStart).generator_limited);
+  EXPECT_THAT(generator_line(summarize(snapshot_, facts_, kStart), facts_),
+              HasSubstr("it could do more"));
 }
 
 TEST_F(ReportTest, TheHeadingNamesNodesSizeRateMediumAndThatItIsPlain) {
