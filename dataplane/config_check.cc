@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "dataplane/config_names.h"
-#include "dataplane/core/frame.h"
+#include "dataplane/core/frame_sizes.h"
 #include "dataplane/net/headers.h"
 #include "dataplane/net/stack.h"
 
@@ -159,6 +159,29 @@ void check_port(const Json& document, const NodeConfig& config, ConfigFaults& fa
   }
 }
 
+// Whether links have room to put a longest message together: by their own arithmetic, since a link
+// refuses every message that is longer than it has.
+void check_held_frames(const NodeConfig& config, ConfigFaults& faults) {
+  constexpr std::uint64_t kHeldFramesMost = 65'536;  // the schema's maximum
+  const LimitsConfig& limits = config.limits;
+  const std::uint32_t mtu = config.ports[0].mtu;
+  const auto frame_bytes_max = static_cast<std::uint32_t>(
+      std::min<std::size_t>(mtu - Stack::kIpv4AndUdpBytes, kFrameBytesMax));
+  const std::uint64_t needed = held_frames_needed(limits.message_bytes_max, frame_bytes_max);
+  if (limits.held_frames >= needed) return;
+  const std::uint32_t share = held_frames_share(limits.held_frames);
+  const std::string mend = needed <= kHeldFramesMost ? absl::StrCat("at least ", needed)
+                                                     : std::string("a larger /ports/0/mtu");
+  faults.add(
+      "/limits/held_frames",
+      absl::StrCat(limits.held_frames, " frames leave ", share, " to each of the ", kPriorities,
+                   " priorities, but a message of /limits/message_bytes_max (",
+                   limits.message_bytes_max, ") takes ",
+                   fragments_of(limits.message_bytes_max, frame_bytes_max), " at /ports/0/mtu ",
+                   mtu, "; expected ", mend, ", or a /limits/message_bytes_max of at most ",
+                   completable_bytes_max(share, frame_bytes_max)));
+}
+
 void check_limits(const NodeConfig& config, ConfigFaults& faults) {
   const LimitsConfig& limits = config.limits;
   check_power_of_two("/limits/queue_messages", limits.queue_messages, faults);
@@ -169,19 +192,7 @@ void check_limits(const NodeConfig& config, ConfigFaults& faults) {
                absl::StrCat(limits.window_bytes, " is less than /limits/message_bytes_max (",
                             limits.message_bytes_max, "); a window holds at least one message"));
   }
-  // A whole message is held until its last fragment is here: two slots of fragment record and the
-  // frame's own header and trailer are the overhead of each.
-  constexpr std::size_t kOverhead =
-      Stack::kIpv4AndUdpBytes + kFrameHeaderBytes + 2 * kRecordSlotBytes + kFrameTrailerBytes;
-  const std::uint64_t fragment_bytes = config.ports[0].mtu - kOverhead;
-  const std::uint64_t frames_needed =
-      (limits.message_bytes_max + fragment_bytes - 1) / fragment_bytes;
-  if (limits.held_frames < frames_needed) {
-    faults.add("/limits/held_frames",
-               absl::StrCat(limits.held_frames, " frames at an MTU of ", config.ports[0].mtu,
-                            " cannot hold a message of /limits/message_bytes_max (",
-                            limits.message_bytes_max, "); expected at least ", frames_needed));
-  }
+  check_held_frames(config, faults);
   const std::uint64_t quota =
       std::uint64_t{limits.application_arena_bytes} * limits.application_quota_percent / 100;
   if (quota < limits.message_bytes_max) {

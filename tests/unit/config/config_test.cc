@@ -46,7 +46,7 @@ Json full() {
     "cpu": {"idle": "poll", "io_lcores": 2, "io": [2, 4], "consensus": 0, "control": 1},
     "memory": {"mode": "none", "buffers": 4096},
     "limits": {"message_bytes_max": 32768, "queue_messages": 512, "window_messages": 1024,
-               "window_bytes": 65536, "held_frames": 64, "flight_frames": 128,
+               "window_bytes": 65536, "held_frames": 72, "flight_frames": 128,
                "applications_max": 3, "application_arena_bytes": 131072,
                "application_quota_percent": 25, "dead_after_ms": 500},
     "host": {"socket": "/tmp/host.sock", "group": "ring"},
@@ -288,8 +288,30 @@ TEST(ConfigFaults, ValuesThatDoNotFitEachOtherAreNamed) {
        "n.json: /limits/window_bytes: 65535 is less than /limits/message_bytes_max (65536); a "
        "window holds at least one message"},
       {"/limits", R"({"held_frames": 16, "message_bytes_max": 262144})",
-       "n.json: /limits/held_frames: 16 frames at an MTU of 9000 cannot hold a message of "
-       "/limits/message_bytes_max (262144); expected at least 30"},
+       "n.json: /limits/held_frames: 16 frames leave 2 to each of the 8 priorities, but a message "
+       "of /limits/message_bytes_max (262144) takes 30 at /ports/0/mtu 9000; expected at least "
+       "240, or a /limits/message_bytes_max of at most 17680"},
+      {"/limits", R"({"held_frames": 512, "message_bytes_max": 65536})", "no error"},
+      {"/limits", R"({"held_frames": 64})", "no error"},
+      {"/limits", R"({"held_frames": 63})",
+       "n.json: /limits/held_frames: 63 frames leave 7 to each of the 8 priorities, but a message "
+       "of /limits/message_bytes_max (65536) takes 8 at /ports/0/mtu 9000; expected at least 64, "
+       "or a /limits/message_bytes_max of at most 61880"},
+      {"/ports/0", R"({"kind": "null", "mtu": 1500})", "no error"},
+      {"/ports/0", R"({"kind": "null", "mtu": 65000})", "no error"},
+      {"/ports/0", R"({"kind": "null", "mtu": 576})",
+       "n.json: /limits/held_frames: 512 frames leave 64 to each of the 8 priorities, but a "
+       "message "
+       "of /limits/message_bytes_max (65536) takes 158 at /ports/0/mtu 576; expected at least "
+       "1264, "
+       "or a /limits/message_bytes_max of at most 26624"},
+      {"/limits",
+       R"({"message_bytes_max": 16777216, "window_bytes": 16777216,
+           "application_arena_bytes": 33554432})",
+       "n.json: /limits/held_frames: 512 frames leave 64 to each of the 8 priorities, but a "
+       "message "
+       "of /limits/message_bytes_max (16777216) takes 1898 at /ports/0/mtu 9000; expected at least "
+       "15184, or a /limits/message_bytes_max of at most 565760"},
       {"/limits", R"({"application_arena_bytes": 65536})",
        "n.json: /limits/application_arena_bytes: 65536 at 50 % a peer cannot hold a message of "
        "/limits/message_bytes_max (65536)"},
@@ -300,6 +322,22 @@ TEST(ConfigFaults, ValuesThatDoNotFitEachOtherAreNamed) {
   for (const Fault& fault : faults) {
     EXPECT_EQ(error_with(small(), fault.pointer, fault.value), fault.error);
   }
+}
+
+// At a small MTU no held_frames that may be written is enough, so that is not what is asked for.
+TEST(ConfigFaults, AMessageThatNoNumberOfHeldFramesHoldsIsNamedAsTooLarge) {
+  Json document = small();
+  document["ports"][0] = {{"kind", "null"}, {"mtu", 1500}};
+  document["limits"] = {{"message_bytes_max", 16'777'216},
+                        {"window_bytes", 16'777'216},
+                        {"held_frames", 65'536},
+                        {"application_arena_bytes", 33'554'432}};
+  EXPECT_EQ(error_of(document.dump()),
+            "n.json: /limits/held_frames: 65536 frames leave 8192 to each of the 8 priorities, but "
+            "a message of /limits/message_bytes_max (16777216) takes 12558 at /ports/0/mtu 1500; "
+            "expected a larger /ports/0/mtu, or a /limits/message_bytes_max of at most 10944512");
+  document["limits"]["message_bytes_max"] = 10'944'512;
+  EXPECT_EQ(error_of(document.dump()), "no error");
 }
 
 TEST(ConfigFaults, MissingKeysAreNamedByTheirWholePointer) {

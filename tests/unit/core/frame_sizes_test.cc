@@ -2,6 +2,7 @@
 // and a message that the other could never hold is refused when it is offered.
 #include <gtest/gtest.h>
 
+#include "dataplane/core/frame_sizes.h"
 #include "dataplane/core/link.h"
 #include "tests/unit/core/link_pair.h"
 
@@ -73,6 +74,26 @@ TEST(FrameSizes, WhatThePeerCannotHoldInItsFramesIsRefusedAtOnce) {
   pair.settle();
   EXPECT_EQ(pair.b->received(), longest);
   EXPECT_EQ(pair.dropped_for_size, 0u);
+}
+
+// What the check of configurations asks for is what a link takes.
+TEST(FrameSizes, TheFramesNeededAreEnoughAndOneLessIsNot) {
+  for (const std::uint32_t frame : {512u, 548u, kSmall, kLarge, 64'972u}) {
+    for (const std::uint32_t message : {1u, 4'000u, 65'536u, 300'000u}) {
+      const auto needed = static_cast<std::uint32_t>(held_frames_needed(message, frame));
+      LinkConfig config = with_frames(frame, needed);
+      config.message_bytes_max = message;
+      LinkPair enough(config);
+      enough.connect();
+      ASSERT_EQ(enough.a->send(std::string(message, 'x')), SendResult::kAccepted);
+      if (needed == 0) continue;
+      config.held_frames_max = needed - 1;
+      LinkPair lacking(config);
+      lacking.connect();
+      ASSERT_EQ(lacking.a->send(std::string(message, 'x')), SendResult::kTooLarge)
+          << message << " in frames of " << frame;
+    }
+  }
 }
 
 TEST(FrameSizes, APeerThatComesBackWithAnotherSizeIsFollowed) {
