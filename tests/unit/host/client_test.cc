@@ -243,6 +243,8 @@ TEST(Client, ALinkThatCameUpBeforeTheWaitEndsItAtOnce) {
     // The program looked, and was about to wait, when the link changed.
     node.node.peer(2).connected = up;
     ASSERT_TRUE(eventually([&] { return dist_net_is_connected(client, 2) == up; }));
+    const std::uint64_t sleeps = node.sleeps;
+    ASSERT_TRUE(eventually([&] { return node.sleeps > sleeps; }));  // that pass is over
     EXPECT_FALSE(dist_net_arm(client));
     EXPECT_FALSE(dist_net_arm(client));  // until it has returned
     ASSERT_EQ(dist_net_wait(client, 5'000'000), DIST_NET_SUCCESS) << dist_net_last_error();
