@@ -64,6 +64,7 @@ absl::Status Capture::start(const CaptureRequest& request, std::uint32_t frame_b
   buffered_ = bytes_ = sizeof header;
   frames_ = 0;
   failure_.clear();
+  failure_untold_ = false;
   state_ = CaptureState::kRunning;
   if (!write_buffered()) return absl::UnavailableError(failure_);
   return absl::OkStatus();
@@ -109,6 +110,7 @@ bool Capture::write_buffered() {
     if (n < 0 && errno == EINTR) continue;
     failure_ = cat("capture to ", request_.path,
                    " ended: ", n == 0 ? "nothing could be written" : std::strerror(errno));
+    failure_untold_ = true;
     end(CaptureState::kFailed);
     return false;
   }

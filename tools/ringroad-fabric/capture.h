@@ -59,7 +59,14 @@ class Capture {
   [[nodiscard]] const CaptureRequest& request() const { return request_; }
   [[nodiscard]] std::uint64_t frames() const { return frames_; }
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+  // Why it failed; empty when it did not.
   [[nodiscard]] const std::string& failure() const { return failure_; }
+  // The same, once: for telling it as soon as it happens.
+  [[nodiscard]] std::optional<std::string> take_failure() {
+    if (!failure_untold_) return std::nullopt;
+    failure_untold_ = false;
+    return failure_;
+  }
 
  private:
   bool write_buffered();
@@ -74,6 +81,7 @@ class Capture {
   std::uint64_t frames_ = 0;
   std::uint64_t bytes_ = 0;  // of the file
   std::string failure_;
+  bool failure_untold_ = false;
 };
 
 }  // namespace ringroad::fabric

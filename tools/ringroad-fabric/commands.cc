@@ -99,7 +99,7 @@ Answer capture(Words words, const Context& context) {
   if (words.empty()) {
     return refuse("capture", "wants a file, as in: capture /tmp/a.pcap port 1, or: capture stop");
   }
-  if (words[0] == "stop" && words.size() == 1) {
+  if (words.size() == 1 && ends_capture(words[0])) {
     fabric.capture().stop();
     return report_capture(fabric);
   }
@@ -125,12 +125,13 @@ Answer help() {
   for (const FaultWord& word : fault_words()) {
     faults[std::string(word.name)] = cat(word.meaning, "; ", word.expected);
   }
-  return json{{"commands",
-               {"show ports|faults|macs|capture", "set DIRECTION WORD=VALUE...|none",
-                "partition DIRECTION", "heal [DIRECTION]",
-                "capture FILE [port N] [packets N] [bytes N]", "capture stop", "seed N", "help"}},
-              {"directions", {"all", "1->2", "1:2", "1<->2", "*->2", "1->*"}},
-              {"faults", faults}};
+  return json{
+      {"commands",
+       {"show ports|faults|macs|capture", "set DIRECTION WORD=VALUE...|none", "partition DIRECTION",
+        "heal [DIRECTION]", "capture FILE [port N] [packets N] [bytes N]", "capture stop|off",
+        "seed N", "help"}},
+      {"directions", {"all", "1->2", "1:2", "1<->2", "*->2", "1->*"}},
+      {"faults", faults}};
 }
 
 Answer dispatch(Words words, const Context& context) {

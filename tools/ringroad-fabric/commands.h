@@ -5,7 +5,7 @@
 //   partition DIRECTION                       nothing passes that way
 //   heal [DIRECTION]                          ends partitions; everywhere by default
 //   capture FILE [port N] [packets N] [bytes N]
-//   capture stop
+//   capture stop|off
 //   seed N                                    the faults' chances start again from this seed
 //   help
 //
@@ -20,6 +20,10 @@
 #include "tools/ringroad-fabric/fabric.h"
 
 namespace ringroad::fabric {
+
+// What stands after `capture` to end one: both are what people type. A file of such a name is
+// written ./off.
+inline bool ends_capture(std::string_view word) { return word == "stop" || word == "off"; }
 
 // Without the line's end, and the answer without one. `wall_clock_offset` turns `now` into the time
 // since 1970.

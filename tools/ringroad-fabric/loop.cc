@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <string_view>
 #include <thread>
 
@@ -92,7 +93,15 @@ std::uint32_t Loop::service(Nanos now) {
   const auto handler = [this](std::string_view line, Nanos at) {
     return execute(line, fabric_, at, wall_clock_now() - at);
   };
-  return fabric_.service(now) + control_.service(now, handler);
+  const std::uint32_t work = fabric_.service(now) + control_.service(now, handler);
+  tell_capture_failure();
+  return work;
+}
+
+void Loop::tell_capture_failure() {
+  if (const auto failure = fabric_.capture().take_failure()) {
+    std::fprintf(stderr, "ringroad-fabric: %s\n", failure->c_str());
+  }
 }
 
 // The order matters: arm first, then look again, so that no bell is missed in between. False when
@@ -102,6 +111,7 @@ bool Loop::sleep(Nanos now) {
       std::min({fabric_.next_deadline(), control_.next_deadline(), stop_at_, now + kSleepMax});
   if (deadline - now < kSleepMin) return false;
   fabric_.capture().flush();
+  tell_capture_failure();
   if (!fabric_.arm()) return false;
   const std::int64_t wait = (deadline - now).count;
   const timespec timeout{wait / 1'000'000'000, wait % 1'000'000'000};

@@ -41,6 +41,10 @@ class Loop {
   // Until SIGINT, SIGTERM or the duration's end.
   void run();
 
+  // Says on standard error, once, that a capture has ended by itself and why. run() does so as soon
+  // as it happens; for what ends after it.
+  void tell_capture_failure();
+
  private:
   Loop(Fabric& fabric, ControlServer& control, const Options& options)
       : fabric_(fabric), control_(control), options_(options) {}

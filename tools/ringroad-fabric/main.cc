@@ -2,6 +2,7 @@
 // and nowhere else. Nothing is switched in this file: it opens ports, sets the first faults, and
 // hands the fabric to its loop.
 #include <bit>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -16,6 +17,7 @@
 #include "dataplane/clock.h"
 #include "dataplane/config.h"
 #include "drivers/memif/interface.h"
+#include "tools/ringroad-fabric/commands.h"
 #include "tools/ringroad-fabric/control_client.h"
 #include "tools/ringroad-fabric/control_server.h"
 #include "tools/ringroad-fabric/fabric.h"
@@ -202,14 +204,12 @@ absl::Status run(RunOptions options) {
                options.control.c_str());
   (*loop)->run();
   fabric.capture().stop();
+  (*loop)->tell_capture_failure();
   if (options.json) {
     nlohmann::json report = report_ports(fabric);
     report.update(report_faults(fabric));
     report.update(report_capture(fabric));
     std::printf("%s\n", report.dump().c_str());
-  }
-  if (!fabric.capture().failure().empty()) {
-    std::fprintf(stderr, "ringroad-fabric: %s\n", fabric.capture().failure().c_str());
   }
   return absl::OkStatus();
 }
@@ -217,7 +217,8 @@ absl::Status run(RunOptions options) {
 int ctl(const ControlOptions& options) {
   std::vector<std::string> words = options.words;
   // The fabric may live in another directory than the one who asks.
-  if (words.size() >= 2 && words[0] == "capture" && words[1] != "stop") {
+  const bool ends = words.size() == 2 && ends_capture(words[1]);
+  if (words.size() >= 2 && words[0] == "capture" && !ends) {
     words[1] = std::filesystem::absolute(words[1]).string();
   }
   const auto answer =
@@ -286,6 +287,8 @@ void declare_run(CLI::App& app, RunOptions& o) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Who reads our words or a capture may go; the switch stays.
+  std::signal(SIGPIPE, SIG_IGN);
   CLI::App app{"A userspace Ethernet switch over memif that loses, delays and damages on demand"};
   app.footer(kExamples);
   app.require_subcommand(1);

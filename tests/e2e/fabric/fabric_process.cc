@@ -105,11 +105,20 @@ FabricProcess::FabricProcess(const std::string& directory, int ports,
          read_more(child.output, ready_line_, deadline)) {
   }
   EXPECT_EQ(ready_line_.rfind("ready: ", 0), 0u) << ready_line_;
-  close(child.output);
+  output_ = child.output;
 }
 
 FabricProcess::~FabricProcess() {
   if (pid_ > 0) stop(SIGKILL);
+  close(output_);
+}
+
+bool FabricProcess::says(std::string_view text) {
+  const Nanos deadline = monotonic_now() + seconds(10);
+  while (said_.find(text) == std::string::npos) {
+    if (!read_more(output_, said_, deadline)) return false;
+  }
+  return true;
 }
 
 nlohmann::json FabricProcess::ask(const std::string& line) const {

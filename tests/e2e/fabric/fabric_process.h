@@ -39,6 +39,8 @@ class FabricProcess {
   std::string control() const { return directory_ + "/control.sock"; }
   const std::string& ready_line() const { return ready_line_; }
   pid_t pid() const { return pid_; }
+  // Waits until it has said `text` after that line; false when it does not within ten seconds.
+  bool says(std::string_view text);
 
   // One command over the control socket; a refused one fails the test.
   nlohmann::json ask(const std::string& line) const;
@@ -48,6 +50,8 @@ class FabricProcess {
  private:
   std::string directory_;
   std::string ready_line_;
+  std::string said_;  // after the ready line
+  int output_ = -1;
   pid_t pid_ = -1;
 };
 

@@ -1,6 +1,7 @@
 // ringroad-fabric as its users meet it: a process, its sockets, its commands, and peers that die.
 #include "tests/e2e/fabric/fabric_process.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -201,6 +202,32 @@ TEST_F(FabricProcessTest, ACaptureIsReadByTcpdump) {
     ++lines;
   }
   EXPECT_EQ(lines, 5u) << listing.output;
+}
+
+TEST_F(FabricProcessTest, ACaptureThatCannotGoOnIsSaidAtOnceAndTheSwitchGoesOn) {
+  start(2);
+  attach(2);
+  introduce();
+  // As a disk that fills up after the capture began: its reader leaves.
+  const std::string path = directory_ + "/pipe";
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  const int reader = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  ASSERT_GE(reader, 0);
+  EXPECT_EQ(ctl({"capture", path}).exit_code, 0);
+  close(reader);
+  station(1).send(2, "not captured");
+  EXPECT_TRUE(fabric_->says("ringroad-fabric: capture to " + path + " ended: Broken pipe\n"));
+  ASSERT_TRUE(wait([&] { return !station(2).heard().empty(); }));
+  EXPECT_EQ(fabric_->ask("show capture").at("capture").at("state"), "failed");
+  EXPECT_EQ(fabric_->stop(SIGTERM), 0);
+}
+
+TEST_F(FabricProcessTest, CaptureOffStopsIt) {
+  start(2);
+  EXPECT_EQ(ctl({"capture", directory_ + "/a.pcap"}).exit_code, 0);
+  const auto stopped = ctl({"capture", "off"});
+  EXPECT_EQ(stopped.exit_code, 0) << stopped.output;
+  EXPECT_EQ(fabric_->ask("show capture").at("capture").at("state"), "stopped");
 }
 
 TEST_F(FabricProcessTest, AKilledStationHarmsNobodyAndComesBack) {

@@ -117,6 +117,11 @@ TEST_F(CaptureTest, APipeNobodyEmptiesEndsTheCaptureWhileFramesPass) {
   }
   EXPECT_EQ(w.fabric.capture().state(), CaptureState::kFailed);
   EXPECT_EQ(w.wire(2).outgoing.size(), 1'000u);
+  const auto told = w.fabric.capture().take_failure();
+  ASSERT_TRUE(told.has_value());
+  EXPECT_EQ(*told, w.fabric.capture().failure());
+  EXPECT_NE(told->find(path()), std::string::npos);
+  EXPECT_FALSE(w.fabric.capture().take_failure().has_value()) << "it is told once";
   close(reader);
 }
 

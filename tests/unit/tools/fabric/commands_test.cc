@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "nlohmann/json.hpp"
 #include "tests/unit/tools/fabric/memory_port.h"
 #include "tools/ringroad-fabric/control_client.h"
@@ -93,6 +95,9 @@ TEST_F(CommandsTest, CaptureStartsAndStops) {
   EXPECT_EQ(started.at("capture").at("port"), 2);
   EXPECT_EQ(run("show capture").at("capture").at("file"), path);
   EXPECT_EQ(run("capture stop").at("capture").at("state"), "stopped");
+  EXPECT_TRUE(run("capture " + path).at("ok"));
+  EXPECT_EQ(run("capture off").at("capture").at("state"), "stopped") << "no file of that name";
+  EXPECT_FALSE(std::filesystem::exists("off"));
   std::remove(path.c_str());
 }
 
