@@ -26,7 +26,6 @@ struct Node::Impl final : Sender, LinkSink {
   std::uint32_t service_port(Nanos now);
   std::uint32_t retry_refused();
   std::uint32_t receive(Nanos now);
-  std::uint16_t receive_one_burst(Nanos now);
   std::uint32_t poll_endpoints(Nanos now);
   void run_timers(Nanos now);
   std::uint32_t transmit(Nanos now);
@@ -80,12 +79,10 @@ struct Node::Impl final : Sender, LinkSink {
   void flush();
 
   static constexpr std::uint16_t kBurst = 32;
-  // A burst is at most this many bytes, so that a frame is still in the first-level cache when the
-  // next step touches it, and its buffer when the next frame is built in it.
-  static constexpr std::uint32_t kBurstBytes = 18 * 1024;
-  // A pass takes in, and hands out a link, up to this many bursts: enough to spread its fixed cost,
-  // little enough that both ends of a link work at the same time instead of in turns.
-  static constexpr std::uint16_t kPassBursts = 4;
+  // A pass takes in, and hands out a link, about this much: enough to spread its fixed cost, little
+  // enough that both ends of a link work at the same time instead of in turns, and that its buffers
+  // are the ones still in the cache.
+  static constexpr std::uint32_t kBurstBytes = 48 * 1024;
 
   Nanos pass_time;  // of the pass under way
   NodeConfig config;

@@ -61,16 +61,6 @@ std::uint32_t Node::Impl::service_port(Nanos now) {
 // ---- in ----
 
 std::uint32_t Node::Impl::receive(Nanos now) {
-  std::uint32_t total = 0;
-  for (std::uint16_t round = 0; round < kPassBursts; ++round) {
-    const std::uint16_t count = receive_one_burst(now);
-    total += count;
-    if (count < burst_limit) break;
-  }
-  return total;
-}
-
-std::uint16_t Node::Impl::receive_one_burst(Nanos now) {
   std::array<rte_mbuf*, kBurst> packets;
   const std::uint16_t count = port.receive_burst(std::span{packets}.first(burst_limit));
   statistics.packets_received += count;
@@ -165,7 +155,7 @@ void Node::Impl::fill_from(Peer& peer, Nanos now) {
     return;
   }
   // Then the others get their turn.
-  for (std::uint16_t i = 0; i < kPassBursts * burst_limit; ++i) {
+  for (std::uint16_t i = 0; i < burst_limit; ++i) {
     rte_mbuf* packet = take_buffer();
     if (packet == nullptr) return;
     const std::span<std::byte> room = room_of(packet);

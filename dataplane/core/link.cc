@@ -48,8 +48,16 @@ SendResult Link::Impl::offer(const OutboundMessage& message) {
   SendStream& stream = send_[message.priority.value];
   if (stream.is_full()) return SendResult::kQueueFull;
   OutboundMessage& slot = stream.slot(stream.tail++);
-  slot = message;
+  // Field by field: the caller has only just written them, and a load wider than those stores would
+  // wait until they have reached the cache.
+  slot.to = message.to;
+  slot.type = message.type;
+  slot.priority = message.priority;
   slot.cancelled = false;
+  slot.owner = message.owner;
+  slot.length = message.length;
+  slot.payload = message.payload;
+  slot.token = message.token;
   ++statistics_.messages_accepted;
   if (stream.tail == stream.next + 1) refresh(message.priority.value);
   return SendResult::kAccepted;
