@@ -5,6 +5,7 @@ gets wrong at the command line."""
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -30,6 +31,12 @@ def start_sink(scene, config, *options):
 def run_traffic(scene, config, *options, duration="2s"):
     return scene.generator("run", "--node", config, "--to", "2", "--verify", "full", "--json",
                            "--duration", duration, *options)  # fmt: skip
+
+
+def wait_until_it_flows(traffic):
+    """Until the generator has printed the figures of its first second."""
+    flows = lambda: any(re.match(r"\s+1\s+\d", line) for line in traffic.err)  # noqa: E731
+    wait(flows, 20, "a first line of figures", traffic)
 
 
 def assert_clean(result):
@@ -129,7 +136,7 @@ def test_a_killed_node_is_met_again_and_nothing_is_delivered_twice(scene):
     for _ in range(2):
         sink = start_sink(scene, configs[1])
         traffic = run_traffic(scene, configs[0], "--size", "1024", "--rate", "20k", duration="30s")
-        traffic.wait_for("1 ")  # a line of figures: it flows
+        wait_until_it_flows(traffic)
         nodes[1].kill()
         nodes[1].finish(5)
         sink.finish(20)
@@ -154,7 +161,7 @@ def test_a_killed_fabric_costs_no_message_once_it_is_back(scene):
         scene.dataplane(config)
     start_sink(scene, configs[1])
     traffic = run_traffic(scene, configs[0], "--size", "1024", "--rate", "5k", duration="4s")
-    traffic.wait_for("1 ")
+    wait_until_it_flows(traffic)
     fabric.kill()
     fabric.finish(5)
     scene.fabric(2)
@@ -169,7 +176,7 @@ def test_a_killed_application_leaves_the_node_as_it_was(scene):
     before = descriptors()
     for _ in range(5):
         traffic = run_traffic(scene, configs[0], "--size", "1024", duration="30s")
-        traffic.wait_for("1 ")
+        wait_until_it_flows(traffic)
         traffic.kill()
         traffic.finish(5)
         wait(lambda: descriptors() == before, 10, "the dead application's descriptors to go",
@@ -183,7 +190,7 @@ def test_a_dataplane_that_dies_is_told_to_its_application(scene):
     configs, nodes = two_nodes_on_a_fabric(scene)
     start_sink(scene, configs[1])
     traffic = run_traffic(scene, configs[0], "--rate", "10k", duration="30s")
-    traffic.wait_for("1 ")
+    wait_until_it_flows(traffic)
     nodes[0].kill()
     assert traffic.finish(20) != 0
     assert any("dataplane" in line for line in traffic.err), traffic.tail()
