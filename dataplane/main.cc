@@ -49,8 +49,14 @@ int fail(int code, const absl::Status& status) {
   return code;
 }
 
-void print_start(const Runtime& runtime, const NodeConfig& config) {
-  std::cerr << describe(runtime.plan(), config);
+// How the loop spent its time, under what it counted.
+void print_end(Runtime& runtime) {
+  NodeReport report;
+  runtime.node().report(report);
+  const IoLoopStatistics& loop = runtime.loop_statistics();
+  std::cerr << describe(report) << "loop  " << loop.passes << " passes, " << loop.busy_passes
+            << " with work, " << loop.sleeps << " sleeps of " << loop.sleep_ns / 1'000'000
+            << " ms in all\n";
 }
 
 int run(const NodeConfig& config) {
@@ -58,7 +64,7 @@ int run(const NodeConfig& config) {
   auto runtime = Runtime::create(
       config, {.on_event = [](const std::string& text) { std::cerr << text << std::endl; }});
   if (!runtime.ok()) return fail(kFailed, runtime.status());
-  print_start(**runtime, config);
+  std::cerr << describe((*runtime)->plan(), config);
   std::cerr << print_capabilities((*runtime)->node().port())
             << "WARNING  plain: frames are NOT encrypted (/security/tls/enabled is false)\n"
             << "ready    node " << config.local_node.node_id.value << " at "
@@ -73,9 +79,7 @@ int run(const NodeConfig& config) {
     raw->stop();
   });
   (*runtime)->run();
-  NodeReport report;
-  (*runtime)->node().report(report);
-  std::cerr << describe(report);
+  print_end(**runtime);
   std::cerr << "stopped  node " << config.local_node.node_id.value << std::endl;
   return 0;
 }
