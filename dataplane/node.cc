@@ -3,6 +3,7 @@
 #include <rte_mbuf.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "absl/strings/str_format.h"
 #include "dataplane/base/check.h"
@@ -87,6 +88,28 @@ SendResult Node::Impl::send(const OutboundMessage& message) {
   return peer->link->offer(message);
 }
 
+std::uint32_t Node::Impl::send_burst(std::span<const OutboundMessage> messages,
+                                     SendResult& refusal) {
+  std::uint32_t accepted = 0;
+  while (accepted < messages.size()) {
+    const auto rest = messages.subspan(accepted);
+    const NodeId to = rest.front().to;
+    Peer* peer = find_peer(to);
+    if (peer == nullptr) {
+      refusal = send(rest.front());
+      if (refusal != SendResult::kAccepted) break;
+      ++accepted;
+      continue;
+    }
+    std::size_t count = 1;
+    while (count < rest.size() && rest[count].to == to) ++count;
+    const std::uint32_t taken = peer->link->offer_burst(rest.first(count), refusal);
+    accepted += taken;
+    if (taken < count) break;
+  }
+  return accepted;
+}
+
 // A message between endpoints of this node never leaves it: it is delivered here and now. A busy
 // receiver refuses it, as a full queue would.
 SendResult Node::Impl::send_local(const OutboundMessage& message) {
@@ -127,6 +150,27 @@ DeliverResult Node::Impl::on_message(const InboundMessage& message) {
   return deliver(message, peer->partial[message.priority.value]);
 }
 
+// Those of one type with one receiver go to it together, others one by one.
+DeliverResult Node::Impl::on_messages(std::span<const InboundMessage> messages,
+                                      std::uint32_t& count) {
+  const InboundMessage& first = messages.front();
+  const std::uint64_t receivers = bindings.find(first.type);
+  Peer* peer = find_peer(first.from);
+  RR_CHECK(peer != nullptr);
+  Partial& partial = peer->partial[first.priority.value];
+  if (!std::has_single_bit(receivers) || partial.taken != 0) [[unlikely]] {
+    const DeliverResult result = deliver(first, partial);
+    count = result == DeliverResult::kBusy ? 0 : 1;
+    return result;
+  }
+  std::size_t alike = 1;
+  while (alike < messages.size() && messages[alike].type == first.type) ++alike;
+  const DeliverResult result =
+      endpoints[std::countr_zero(receivers)]->on_messages(messages.first(alike), count);
+  count_delivered(result, std::max(count, 1u));
+  return result;
+}
+
 DeliverResult Node::Impl::deliver(const InboundMessage& message, Partial& partial) {
   const std::uint64_t receivers = bindings.find(message.type);
   DeliverResult result = DeliverResult::kNoReceiver;
@@ -135,18 +179,22 @@ DeliverResult Node::Impl::deliver(const InboundMessage& message, Partial& partia
   } else if (receivers != 0) {
     result = endpoints[__builtin_ctzll(receivers)]->on_message(message);
   }
+  count_delivered(result, 1);
+  return result;
+}
+
+void Node::Impl::count_delivered(DeliverResult result, std::uint32_t count) {
   switch (result) {
     case DeliverResult::kDelivered:
-      ++statistics.messages_delivered;
+      statistics.messages_delivered += count;
       break;
     case DeliverResult::kNoReceiver:
-      ++statistics.messages_no_receiver;
+      statistics.messages_no_receiver += count;
       break;
     case DeliverResult::kBusy:
-      ++statistics.deliveries_busy;
+      statistics.deliveries_busy += count;
       break;
   }
-  return result;
 }
 
 // Delivered when one of them took it; busy until each has taken it or refused it for good.
@@ -170,6 +218,18 @@ void Node::Impl::on_outcome(const OutboundMessage& message, Outcome outcome) {
   Endpoint* owner = endpoints[message.owner];
   if (owner == nullptr) return;  // detached while the link was telling it
   owner->on_outcome(message.to, message.token, outcome);
+}
+
+void Node::Impl::on_outcomes(std::span<const OutboundMessage> messages, Outcome outcome) {
+  while (!messages.empty()) {
+    const std::uint16_t owner = messages.front().owner;
+    std::size_t count = 1;
+    while (count < messages.size() && messages[count].owner == owner) ++count;
+    // None when it was detached while the link was telling it.
+    if (Endpoint* endpoint = endpoints[owner])
+      endpoint->on_outcomes(messages.first(count), outcome);
+    messages = messages.subspan(count);
+  }
 }
 
 void Node::Impl::release_frame(std::uintptr_t handle) {

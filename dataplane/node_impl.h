@@ -34,6 +34,7 @@ struct Node::Impl final : Sender, LinkSink {
 
   // Sender
   SendResult send(const OutboundMessage& message) override;
+  std::uint32_t send_burst(std::span<const OutboundMessage> messages, SendResult& refusal) override;
   NodeId self() const override { return config.local_node.node_id; }
   std::span<const NodeId> peers() const override { return peer_ids; }
   bool is_connected(NodeId peer) const override;
@@ -41,7 +42,10 @@ struct Node::Impl final : Sender, LinkSink {
 
   // LinkSink
   DeliverResult on_message(const InboundMessage& message) override;
+  DeliverResult on_messages(std::span<const InboundMessage> messages,
+                            std::uint32_t& count) override;
   void on_outcome(const OutboundMessage& message, Outcome outcome) override;
+  void on_outcomes(std::span<const OutboundMessage> messages, Outcome outcome) override;
   void release_frame(std::uintptr_t handle) override;
   void on_link_state(NodeId peer, LinkState state) override;
   std::uint32_t crc32c(std::span<const std::byte> bytes) override;
@@ -64,6 +68,7 @@ struct Node::Impl final : Sender, LinkSink {
 
   SendResult send_local(const OutboundMessage& message);
   DeliverResult deliver(const InboundMessage& message, Partial& partial);
+  void count_delivered(DeliverResult result, std::uint32_t count);
   DeliverResult deliver_shared(const InboundMessage& message, Partial& partial,
                                std::uint64_t receivers);
   void on_frame(rte_mbuf* packet, const Inbound& inbound, Nanos now);
@@ -72,8 +77,10 @@ struct Node::Impl final : Sender, LinkSink {
                                                               : nullptr;
   }
   const Peer* find_peer(NodeId id) const { return const_cast<Impl*>(this)->find_peer(id); }
-  // Fills `burst` from one link until it has no more to send or the burst is full.
+  // Frames of one link, until it has no more to send or has had its share of the pass: in the
+  // port's own memory where it lets us, else in `burst`.
   void fill_from(Peer& peer, Nanos now);
+  bool fill_in_place(Peer& peer, Nanos now);
   void fill_from_stack(Nanos now);
   rte_mbuf* take_buffer();
   void flush();
@@ -109,6 +116,7 @@ struct Node::Impl final : Sender, LinkSink {
   std::uint16_t burst_count = 0;
   const std::uint16_t burst_limit;  // packets, for kBurstBytes; at most kBurst
   bool port_full = false;
+  bool claim_full = false;  // the port had no room to build in, this pass
   // For other threads to read.
   std::atomic<bool> port_up{false};
   std::atomic<std::uint64_t> links_up{0};

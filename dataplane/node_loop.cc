@@ -135,16 +135,18 @@ std::uint32_t Node::Impl::retry_refused() {
 }
 
 std::uint32_t Node::Impl::transmit(Nanos now) {
+  claim_full = false;
   if (port_full) return 0;
   const std::uint64_t before = statistics.packets_sent;
   if (stack.has_packet()) fill_from_stack(now);
-  for (std::size_t i = 0; i < peers_.size() && !port_full; ++i) {
+  for (std::size_t i = 0; i < peers_.size() && !port_full && !claim_full; ++i) {
     std::size_t index = first_peer + i;
     if (index >= peers_.size()) index -= peers_.size();
     if (peers_[index].link->has_work()) fill_from(peers_[index], now);
   }
   if (++first_peer >= peers_.size()) first_peer = 0;
   flush();
+  if (statistics.packets_sent != before) port.publish();
   return static_cast<std::uint32_t>(statistics.packets_sent - before);
 }
 
@@ -154,6 +156,7 @@ void Node::Impl::fill_from(Peer& peer, Nanos now) {
     ++statistics.next_hop_unresolved;
     return;
   }
+  if (fill_in_place(peer, now)) return;
   // Then the others get their turn.
   for (std::uint16_t i = 0; i < burst_limit; ++i) {
     rte_mbuf* packet = take_buffer();
@@ -172,6 +175,28 @@ void Node::Impl::fill_from(Peer& peer, Nanos now) {
       if (port_full) return;
     }
   }
+}
+
+// False when the port has packets copied instead.
+bool Node::Impl::fill_in_place(Peer& peer, Nanos now) {
+  for (std::uint16_t i = 0; i < burst_limit; ++i) {
+    std::span<std::byte> room;
+    switch (port.claim(room)) {
+      case Port::Claim::kReady:
+        break;
+      case Port::Claim::kFull:
+        claim_full = true;
+        return true;
+      case Port::Claim::kNotHere:
+        return false;
+    }
+    const std::size_t bytes = peer.link->poll_frame(now, room.subspan(Stack::kHeadroomBytes));
+    if (bytes == 0) return true;
+    stack.encapsulate(peer.destination, room.data(), bytes);
+    port.commit(static_cast<std::uint32_t>(Stack::kHeadroomBytes + bytes));
+    ++statistics.packets_sent;
+  }
+  return true;
 }
 
 void Node::Impl::fill_from_stack(Nanos now) {
@@ -259,7 +284,7 @@ void Node::disarm() {
 Nanos Node::next_deadline() const {
   Nanos deadline = impl_->stack.next_deadline();
   // Room in the port's ring rings no bell: look again soon.
-  if (impl_->burst_count != 0 && impl_->port.is_link_up()) {
+  if ((impl_->burst_count != 0 || impl_->claim_full) && impl_->port.is_link_up()) {
     deadline = std::min(deadline, impl_->pass_time + kRefusedRetry);
   }
   for (const Impl::Peer& peer : impl_->peers_) {

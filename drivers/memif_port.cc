@@ -106,6 +106,25 @@ std::uint16_t MemifPort::transmit_burst(std::span<rte_mbuf*> packets) {
   return static_cast<std::uint16_t>(total);
 }
 
+Port::Claim MemifPort::claim(std::span<std::byte>& room) {
+  if (interface_ == nullptr || !interface_->is_connected()) return Claim::kNotHere;
+  switch (interface_->claim(frame_bytes(capabilities_.mtu), &room)) {
+    case memif::Claim::kReady:
+      return Claim::kReady;
+    case memif::Claim::kFull:
+      return Claim::kFull;
+    case memif::Claim::kTooSmall:
+      break;
+  }
+  return Claim::kNotHere;
+}
+
+void MemifPort::commit(std::uint32_t bytes) { interface_->commit(bytes); }
+
+void MemifPort::publish() {
+  if (interface_ != nullptr) interface_->publish();
+}
+
 std::uint32_t MemifPort::service(Nanos now) {
   if (interface_ == nullptr) return 0;
   const std::uint32_t work = interface_->service(now);

@@ -24,6 +24,9 @@ class MemifPort final : public Port {
   void stop() override;
   std::uint16_t receive_burst(std::span<rte_mbuf*> out) override;
   std::uint16_t transmit_burst(std::span<rte_mbuf*> packets) override;
+  Claim claim(std::span<std::byte>& room) override;
+  void commit(std::uint32_t bytes) override;
+  void publish() override;
   std::uint32_t service(Nanos now) override;
   bool is_link_up() const override;
   int wait_descriptor() const override;

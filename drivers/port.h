@@ -51,6 +51,20 @@ class Port {
   // Takes ownership of the first N packets and returns N; the caller keeps the rest.
   virtual std::uint16_t transmit_burst(std::span<rte_mbuf*> packets) = 0;
 
+  // Building in place, for ports that would copy a packet into memory of their own. claim() offers
+  // room for one packet of the full MTU and its Ethernet header; commit() makes a packet of what
+  // was written there, or is left out when there is nothing to send; publish() shows the packets
+  // committed to the other end, and comes before any other call. Nothing in that memory may be
+  // believed when read back: the other end can write there.
+  enum class Claim : std::uint8_t {
+    kReady,
+    kFull,     // no room now
+    kNotHere,  // not by this port, or not with this peer's buffers: transmit_burst
+  };
+  virtual Claim claim(std::span<std::byte>& /*room*/) { return Claim::kNotHere; }
+  virtual void commit(std::uint32_t /*bytes*/) {}
+  virtual void publish() {}
+
   // Applies what happened on the port's control side (memif peers that came or went, link changes)
   // between bursts. Returns how much it did.
   virtual std::uint32_t service(Nanos now) = 0;

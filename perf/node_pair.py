@@ -13,7 +13,7 @@ import others
 
 GENERATOR = "tools/ringroad-gen/ringroad-gen"
 # 64 slots of a jumbo buffer, both ways, stay well within an L2 of 1 MB and more.
-RING_SLOTS = 64
+RING_SLOTS = 32
 
 
 def program(context, path):

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "dataplane/base/ids.h"
 #include "dataplane/core/message.h"
@@ -17,6 +18,18 @@ class Sender {
   // the node itself. On kAccepted exactly one on_outcome follows for (message.to, message.token),
   // possibly before this returns; on anything else none does.
   [[nodiscard]] virtual SendResult send(const OutboundMessage& message) = 0;
+  // Sends in order up to the first that is not accepted. Returns how many were; when that is not
+  // all, `refusal` says why.
+  [[nodiscard]] virtual std::uint32_t send_burst(std::span<const OutboundMessage> messages,
+                                                 SendResult& refusal) {
+    std::uint32_t accepted = 0;
+    for (const OutboundMessage& message : messages) {
+      refusal = send(message);
+      if (refusal != SendResult::kAccepted) break;
+      ++accepted;
+    }
+    return accepted;
+  }
 
   virtual NodeId self() const = 0;
   // The configured peers, in ascending order, without self.
@@ -35,9 +48,21 @@ class Endpoint {
 
   // A message of a type this endpoint is bound to. The endpoint copies what it keeps.
   [[nodiscard]] virtual DeliverResult on_message(const InboundMessage& message) = 0;
+  // Messages of one type, peer and priority, in order. `count` becomes how many of them, from the
+  // first, ended as returned: at least one, but none when the first met kBusy.
+  [[nodiscard]] virtual DeliverResult on_messages(std::span<const InboundMessage> messages,
+                                                  std::uint32_t& count) {
+    const DeliverResult result = on_message(messages.front());
+    count = result == DeliverResult::kBusy ? 0 : 1;
+    return result;
+  }
 
   // The payload named by `token` is the endpoint's again. Called for every accepted message.
   virtual void on_outcome(NodeId peer, std::uint64_t token, Outcome outcome) = 0;
+  // The same of several messages to one peer that ended alike; they live during the call only.
+  virtual void on_outcomes(std::span<const OutboundMessage> messages, Outcome outcome) {
+    for (const OutboundMessage& message : messages) on_outcome(message.to, message.token, outcome);
+  }
 
   // Takes what the endpoint has to send, in bursts, and does its periodic work. Returns how many
   // pieces of work it did; 0 lets the lcore go to sleep.

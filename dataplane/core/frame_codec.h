@@ -119,8 +119,7 @@ inline std::uint64_t widen(std::uint32_t low, std::uint64_t near) {
 
 // Packet numbers first..last, both included.
 struct PacketRange {
-  std::uint64_t first = 0;
-  std::uint64_t last = 0;
+  std::uint64_t first, last;
 };
 
 // How many slots an acknowledgement of `ranges` ranges takes.

@@ -13,6 +13,19 @@ std::uint64_t window_bytes(const LinkConfig& config) {
   return std::max<std::uint64_t>(std::max<std::uint64_t>(config.window_bytes, longest * 3 / 2), 64);
 }
 
+// Field by field: the caller has only just written them, and a load wider than those stores would
+// wait until they have reached the cache.
+void fill_slot(OutboundMessage& slot, const OutboundMessage& message) {
+  slot.to = message.to;
+  slot.type = message.type;
+  slot.priority = message.priority;
+  slot.cancelled = false;
+  slot.owner = message.owner;
+  slot.length = message.length;
+  slot.payload = message.payload;
+  slot.token = message.token;
+}
+
 }  // namespace
 
 Link::Impl::Impl(const LinkConfig& link_config, LinkSink& link_sink, Prng link_prng, Nanos now)
@@ -47,20 +60,32 @@ SendResult Link::Impl::offer(const OutboundMessage& message) {
   if (message.length > message_bytes_max_) return SendResult::kTooLarge;
   SendStream& stream = send_[message.priority.value];
   if (stream.is_full()) return SendResult::kQueueFull;
-  OutboundMessage& slot = stream.slot(stream.tail++);
-  // Field by field: the caller has only just written them, and a load wider than those stores would
-  // wait until they have reached the cache.
-  slot.to = message.to;
-  slot.type = message.type;
-  slot.priority = message.priority;
-  slot.cancelled = false;
-  slot.owner = message.owner;
-  slot.length = message.length;
-  slot.payload = message.payload;
-  slot.token = message.token;
-  ++statistics_.messages_accepted;
+  fill_slot(stream.slot(stream.tail++), message);
   if (stream.tail == stream.next + 1) refresh(message.priority.value);
   return SendResult::kAccepted;
+}
+
+std::uint32_t Link::Impl::offer_burst(std::span<const OutboundMessage> messages,
+                                      SendResult& refusal) {
+  std::uint32_t accepted = 0;
+  while (accepted < messages.size()) {
+    refusal = offer(messages[accepted]);
+    if (refusal != SendResult::kAccepted) break;
+    ++accepted;
+    // The others that go the same way, without asking again what was just answered.
+    const Priority priority = messages[accepted - 1].priority;
+    SendStream& stream = send_[priority.value];
+    for (OutboundMessage& slot : stream.free_slots()) {
+      if (accepted == messages.size()) break;
+      const OutboundMessage& message = messages[accepted];
+      if (message.priority != priority || message.length > message_bytes_max_) break;
+      slot = message;
+      ++stream.tail;
+      ++accepted;
+    }
+  }
+  statistics_.messages_accepted += accepted;
+  return accepted;
 }
 
 void Link::Impl::refresh(std::uint8_t priority) {
@@ -111,8 +136,12 @@ void Link::Impl::run_retries(Nanos now) {
 }
 
 void Link::Impl::tell_outcome(const OutboundMessage& message, Outcome outcome) {
-  ++statistics_.outcomes[static_cast<std::size_t>(outcome)];
-  sink_.on_outcome(message, outcome);
+  tell_outcomes({&message, 1}, outcome);
+}
+
+void Link::Impl::tell_outcomes(std::span<const OutboundMessage> messages, Outcome outcome) {
+  statistics_.outcomes[static_cast<std::size_t>(outcome)] += messages.size();
+  sink_.on_outcomes(messages, outcome);
 }
 
 // RFC 9002, section 6.2.1; the backed-off timeout stays below the keepalive interval, so that a
@@ -255,7 +284,14 @@ Link::Link(const LinkConfig& config, LinkSink& sink, Prng prng, Nanos now)
     : impl_(std::make_unique<Impl>(config, sink, prng, now)) {}
 Link::~Link() = default;
 
-SendResult Link::offer(const OutboundMessage& message) { return impl_->offer(message); }
+SendResult Link::offer(const OutboundMessage& message) {
+  SendResult result = SendResult::kAccepted;
+  (void)impl_->offer_burst({&message, 1}, result);
+  return result;
+}
+std::uint32_t Link::offer_burst(std::span<const OutboundMessage> messages, SendResult& refusal) {
+  return impl_->offer_burst(messages, refusal);
+}
 FrameDisposition Link::on_frame(const ReceivedFrame& frame, Nanos now, FrameError& error) {
   return impl_->on_frame(frame, now, error);
 }

@@ -88,7 +88,19 @@ enum class FrameDisposition : std::uint8_t {
 class LinkSink {
  public:
   [[nodiscard]] virtual DeliverResult on_message(const InboundMessage& message) = 0;
+  // Messages of one peer and priority, in order. `count` becomes how many of them, from the first,
+  // ended as returned: at least one, but none when the first met kBusy.
+  [[nodiscard]] virtual DeliverResult on_messages(std::span<const InboundMessage> messages,
+                                                  std::uint32_t& count) {
+    const DeliverResult result = on_message(messages.front());
+    count = result == DeliverResult::kBusy ? 0 : 1;
+    return result;
+  }
   virtual void on_outcome(const OutboundMessage& message, Outcome outcome) = 0;
+  // Messages of one priority that ended alike. They are the link's, during the call only.
+  virtual void on_outcomes(std::span<const OutboundMessage> messages, Outcome outcome) {
+    for (const OutboundMessage& message : messages) on_outcome(message, outcome);
+  }
   virtual void release_frame(std::uintptr_t handle) = 0;
   virtual void on_link_state(NodeId peer, LinkState state) = 0;
   // CRC32C of the bytes (the codec calls it to close and to check frames; kernels supply it).
@@ -108,6 +120,10 @@ class Link {
 
   // Queues a message. The payload must stay put until its outcome.
   [[nodiscard]] SendResult offer(const OutboundMessage& message);
+  // Queues messages in order, up to the first that is refused. Returns how many were accepted; when
+  // that is not all, `refusal` says why.
+  [[nodiscard]] std::uint32_t offer_burst(std::span<const OutboundMessage> messages,
+                                          SendResult& refusal);
 
   // A frame whose source and destination nodes name this link, as it came off the wire. Checks all
   // of it (trailer included) before believing any of it. `error` says why it was refused.

@@ -32,6 +32,8 @@ namespace ringroad {
 
 inline constexpr Nanos kAckDelay = microseconds(200);
 inline constexpr std::uint32_t kAckDelayFrames = 32;
+inline constexpr std::size_t kDeliverBurst = 32;  // messages handed over together
+inline constexpr std::size_t kOutcomeBurst = 64;  // messages whose outcome is told together
 inline constexpr Nanos kRetryDelayMax = milliseconds(20);
 
 struct Link::Impl {
@@ -40,6 +42,7 @@ struct Link::Impl {
 
   // link.cc
   SendResult offer(const OutboundMessage& message);
+  std::uint32_t offer_burst(std::span<const OutboundMessage> messages, SendResult& refusal);
   void on_time(Nanos now);
   Nanos next_deadline() const;
   void forget_owner(std::uint16_t owner);
@@ -51,6 +54,7 @@ struct Link::Impl {
   void send_probe();
   void end_session(LinkState next);
   void tell_outcome(const OutboundMessage& message, Outcome outcome);
+  void tell_outcomes(std::span<const OutboundMessage> messages, Outcome outcome);
   void refresh(std::uint8_t priority);
   void hold_back(std::uint8_t priority, Nanos now);
   void note_progress(std::uint8_t priority);
@@ -87,6 +91,10 @@ struct Link::Impl {
   struct Incoming;
   FrameDisposition on_frame(const ReceivedFrame& frame, Nanos now, FrameError& error);
   void process_records(const FrameShape& shape, Incoming& in, Nanos now);
+  std::size_t on_message_records(const std::byte* at, const std::byte* end,
+                                 const std::byte*& payload, Incoming& in);
+  void on_busy(ReceiveStream& stream, const MessageRecord& record, const std::byte* payload,
+               Incoming& in);
   void on_message_record(const MessageRecord& record, const std::byte* payload, Incoming& in);
   void on_early_message(ReceiveStream& stream, std::uint64_t sequence, const MessageRecord& record,
                         const std::byte* payload, Incoming& in, bool is_busy = false);
@@ -101,7 +109,8 @@ struct Link::Impl {
   FrameDisposition settle(Incoming& in);
   DeliverResult deliver(std::uint8_t priority, std::uint32_t type, std::uint32_t length,
                         std::span<const std::span<const std::byte>> pieces);
-  void consume(std::uint8_t priority, ReceiveStream& stream, std::uint32_t bytes, bool refused);
+  void consume(std::uint8_t priority, ReceiveStream& stream, std::uint32_t count,
+               std::uint64_t bytes, bool refused);
   std::uint32_t drain(std::uint8_t priority, ReceiveStream& stream);
   void release_slot(ReceiveStream& stream, std::uint64_t sequence);
   void flush_outcomes();
@@ -155,8 +164,13 @@ struct Link::Impl {
   HeldFrames held_;
   PiecePool pieces_;
   std::vector<std::span<const std::byte>> gathered_;
-  std::uint8_t outcome_mask_ = 0;  // priorities with outcomes to tell
-  std::uint8_t window_mask_ = 0;   // priorities whose grant is to be told
+  struct {  // scratch of on_message_records
+    std::array<InboundMessage, kDeliverBurst> messages;
+    std::array<std::span<const std::byte>, kDeliverBurst> pieces;
+  } arrivals_;
+  std::array<OutboundMessage, kOutcomeBurst> told_;  // scratch of on_outcome_record
+  std::uint8_t outcome_mask_ = 0;                    // priorities with outcomes to tell
+  std::uint8_t window_mask_ = 0;                     // priorities whose grant is to be told
   // Priorities whose receiver does not read and for which a frame was left: told in acks.
   std::uint8_t stalled_mask_ = 0;
   bool ack_wanted_ = false;  // some frame that asked is not yet acknowledged

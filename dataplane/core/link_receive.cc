@@ -89,12 +89,9 @@ void Link::Impl::process_records(const FrameShape& shape, Incoming& in, Nanos no
   while (at < end) {
     std::size_t used = 1;
     switch (static_cast<RecordKind>(*at)) {
-      case RecordKind::kMessage: {
-        const auto record = load_record<MessageRecord>(at);
-        on_message_record(record, payload, in);
-        payload += record.length;
+      case RecordKind::kMessage:
+        used = on_message_records(at, end, payload, in);
         break;
-      }
       case RecordKind::kFragment: {
         const auto record = load_record<FragmentRecord>(at);
         on_fragment_record(record, payload, in);
@@ -134,6 +131,74 @@ DeliverResult Link::Impl::deliver(std::uint8_t priority, std::uint32_t type, std
   return result;
 }
 
+// Message records from `at` on, as many as are next in order, handed over together; or the one at
+// `at`, if it is not. Returns how many it dealt with and moves `payload` behind theirs.
+std::size_t Link::Impl::on_message_records(const std::byte* at, const std::byte* end,
+                                           const std::byte*& payload, Incoming& in) {
+  auto& [messages, pieces] = arrivals_;
+  const auto first = load_record<MessageRecord>(at);
+  ReceiveStream& stream = receive_[first.priority];
+  std::size_t count = 0;
+  if (!stream.has_slots()) [[likely]] {
+    const std::uint64_t room = stream.message_limit - stream.expected;
+    const std::size_t most = std::min<std::uint64_t>(kDeliverBurst, room);
+    for (const std::byte* next = at; count < most && next < end; next += kRecordSlotBytes) {
+      const auto record = load_record<MessageRecord>(next);
+      if (record.kind != first.kind || record.priority != first.priority || record.flags != 0 ||
+          record.sequence != static_cast<std::uint32_t>(stream.expected + count)) {
+        break;
+      }
+      pieces[count] = {payload, record.length};
+      messages[count] = {config_.peer,
+                         MessageType{record.type},
+                         Priority{record.priority},
+                         record.length,
+                         {&pieces[count], 1}};
+      payload += record.length;
+      ++count;
+    }
+  }
+  if (count == 0) [[unlikely]] {
+    on_message_record(first, payload, in);
+    payload += first.length;
+    return 1;
+  }
+  std::size_t done = 0;
+  while (done < count) {
+    std::uint32_t taken = 0;
+    const auto left = std::span(messages).first(count).subspan(done);
+    const DeliverResult result = sink_.on_messages(left, taken);
+    if (result == DeliverResult::kBusy) [[unlikely]] {
+      on_busy(stream, load_record<MessageRecord>(at + done * kRecordSlotBytes), pieces[done].data(),
+              in);
+      ++done;
+      break;
+    }
+    std::uint64_t bytes = 0;
+    for (std::uint32_t i = 0; i < taken; ++i) bytes += left[i].length;
+    if (result == DeliverResult::kDelivered) {
+      statistics_.messages_received += taken;
+      statistics_.payload_bytes_received += bytes;
+    }
+    consume(first.priority, stream, taken, bytes, result == DeliverResult::kNoReceiver);
+    done += taken;
+  }
+  // Those behind the one that has to wait.
+  for (; done < count; ++done) {
+    on_message_record(load_record<MessageRecord>(at + done * kRecordSlotBytes), pieces[done].data(),
+                      in);
+  }
+  return count;
+}
+
+// Message `expected` cannot be taken by its endpoint now.
+void Link::Impl::on_busy(ReceiveStream& stream, const MessageRecord& record,
+                         const std::byte* payload, Incoming& in) {
+  const std::uint64_t sequence = stream.expected;
+  on_early_message(stream, sequence, record, payload, in, true);
+  stream.stalled = stream.has_slot(sequence);
+}
+
 void Link::Impl::on_message_record(const MessageRecord& record, const std::byte* payload,
                                    Incoming& in) {
   ReceiveStream& stream = receive_[record.priority];
@@ -146,11 +211,10 @@ void Link::Impl::on_message_record(const MessageRecord& record, const std::byte*
   const std::span<const std::byte> piece{payload, record.length};
   const DeliverResult result = deliver(record.priority, record.type, record.length, {&piece, 1});
   if (result == DeliverResult::kBusy) [[unlikely]] {
-    on_early_message(stream, sequence, record, payload, in, true);
-    stream.stalled = stream.has_slot(sequence);
+    on_busy(stream, record, payload, in);
     return;
   }
-  consume(record.priority, stream, record.length, result == DeliverResult::kNoReceiver);
+  consume(record.priority, stream, 1, record.length, result == DeliverResult::kNoReceiver);
   if (stream.has_slots()) [[unlikely]]
     drain(record.priority, stream);
 }
@@ -179,7 +243,7 @@ void Link::Impl::on_early_message(ReceiveStream& stream, std::uint64_t sequence,
     release_slot(stream, sequence);
   }
   if (is_cancelled && is_next) {
-    consume(record.priority, stream, record.type, true);
+    consume(record.priority, stream, 1, record.type, true);
     drain(record.priority, stream);
     return;
   }
@@ -295,7 +359,7 @@ std::uint32_t Link::Impl::drain(std::uint8_t priority, ReceiveStream& stream) {
     ++taken;
     const std::uint32_t length = slot.length;
     release_slot(stream, sequence);
-    consume(priority, stream, length, result == DeliverResult::kNoReceiver);
+    consume(priority, stream, 1, length, result == DeliverResult::kNoReceiver);
   }
   return taken;
 }
@@ -309,17 +373,18 @@ std::uint32_t Link::Impl::redeliver() {
   return taken;
 }
 
-// Message `expected` has ended. Its outcome joins the run of those just before it.
-void Link::Impl::consume(std::uint8_t priority, ReceiveStream& stream, std::uint32_t bytes,
-                         bool refused) {
+// The next `count` messages, from `expected` on, have ended. Their outcome joins the run of those
+// just before them.
+void Link::Impl::consume(std::uint8_t priority, ReceiveStream& stream, std::uint32_t count,
+                         std::uint64_t bytes, bool refused) {
   if (ended_.count == 0 || ended_.priority != priority || ended_.refused != refused) {
     flush_outcomes();
     ended_.first = stream.expected;
     ended_.priority = priority;
     ended_.refused = refused;
   }
-  ++ended_.count;
-  ++stream.expected;
+  ended_.count += count;
+  stream.expected += count;
   stream.bytes_consumed += bytes;
   stalled_mask_ &= static_cast<std::uint8_t>(~(1u << priority));
 }
@@ -343,12 +408,21 @@ void Link::Impl::on_outcome_record(const OutcomeRecord& record) {
   const std::uint64_t first = widen(record.first, stream.base);
   if (first > stream.next) return;  // Of what was never sent.
   const std::uint64_t end = std::min(first + record.count, stream.next);
-  for (std::uint64_t at = std::max(first, stream.base); at < end; ++at) {
-    if (stream.is_resolved(at)) continue;
-    // A copy: the callback may offer, and that may reuse the slot.
-    const OutboundMessage message = stream.slot(at);
-    stream.resolve(at);
-    if (!message.cancelled) tell_outcome(message, static_cast<Outcome>(record.outcome));
+  for (std::uint64_t at = std::max(first, stream.base); at < end;) {
+    if (stream.is_resolved(at)) {
+      ++at;
+      continue;
+    }
+    const auto run = stream.slots(at, std::min(stream.first_resolved(at, end), at + kOutcomeBurst));
+    // A copy: the callback may offer, and that may reuse the slots.
+    std::size_t told = 0;
+    for (const OutboundMessage& message : run) {
+      if (!message.cancelled) [[likely]]
+        told_[told++] = message;
+    }
+    stream.resolve(at, at + run.size());
+    at += run.size();
+    if (told > 0) tell_outcomes(std::span(told_).first(told), static_cast<Outcome>(record.outcome));
   }
   note_progress(record.priority);
   refresh(record.priority);

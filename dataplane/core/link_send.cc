@@ -6,7 +6,7 @@
 // A message that fits a frame of its own goes as one record and is never split; a longer one goes
 // as fragments at multiples of fragment_bytes_, one a frame, so that a fragment sent again has the
 // same bounds.
-#include "dataplane/core/copy_payload.h"
+#include "dataplane/base/copy_bytes.h"
 #include "dataplane/core/link_impl.h"
 
 namespace ringroad {
@@ -57,7 +57,7 @@ std::size_t Link::Impl::poll_frame(Nanos now, std::span<std::byte> out) {
   if (!has_work()) return 0;
 
   FrameDraft draft(out.data(), frame_bytes_max_);
-  SentPacket packet;
+  SentPacket& packet = sent_.draft();
   bool asks_ack = false;
   put_ack(draft, packet);
   if (sent_.has_room()) {
@@ -82,8 +82,7 @@ std::size_t Link::Impl::poll_frame(Nanos now, std::span<std::byte> out) {
   header.destination_session = peer_session_.value;
   header.packet_number = sent_.next_number();
   if (asks_ack) {
-    packet.sent = now;
-    sent_.push(packet);
+    sent_.push(now);
     if (!is_owed_) owed_since_ = now;
     is_owed_ = true;
   } else {
@@ -262,7 +261,7 @@ void Link::Impl::write_plan(const Plan& plan, FrameDraft& draft, const SentPacke
       const OutboundMessage& message = stream.slot(at);
       const MessageRecord wire = record_of(message, at);
       store_record(record, wire);
-      copy_payload(payload, message.payload, wire.length);
+      copy_bytes(payload, message.payload, wire.length);
       record += kRecordSlotBytes;
       payload += wire.length;
     }
@@ -281,7 +280,7 @@ bool Link::Impl::put_fragment(std::uint8_t priority, LostFragment fragment, Fram
   record.length = std::min(fragment_bytes_, message.length - record.offset);
   if (draft.room() < sizeof record + record.length) return false;
   draft.add(record);
-  copy_payload(draft.next_record(), message.payload + record.offset, record.length);
+  copy_bytes(draft.next_record(), message.payload + record.offset, record.length);
   draft.take_payload(record.length);
   packet.fragment_index = fragment.index;
   SequenceRun& run = packet.runs[packet.run_count++];

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "dataplane/base/ids.h"
 #include "dataplane/core/bit_ring.h"
@@ -70,14 +71,29 @@ class SendStream {
   bool is_resolved(std::uint64_t sequence) const {
     return sequence < base || resolved_.test(sequence);
   }
-  // Marks a sent message ended and frees what it can of the ring.
-  void resolve(std::uint64_t sequence) {
-    if (lost_count_ > 0) unmark_lost(sequence);
-    if (sequence == base) {
-      ++base;
+  // The first ended message in [from, end), or `end`.
+  std::uint64_t first_resolved(std::uint64_t from, std::uint64_t end) const {
+    return resolved_.find_set(from, end);
+  }
+  // Messages [from, end) as they lie side by side in the ring: fewer where it wraps.
+  std::span<const OutboundMessage> slots(std::uint64_t from, std::uint64_t end) const {
+    const std::uint64_t until_wrap = mask_ + 1 - (from & mask_);
+    return {&slots_[from & mask_], std::min(end - from, until_wrap)};
+  }
+  // Free places side by side, from `tail` on.
+  std::span<OutboundMessage> free_slots() {
+    const std::uint64_t until_wrap = mask_ + 1 - (tail & mask_);
+    return {&slots_[tail & mask_], std::min(mask_ + 1 - (tail - base), until_wrap)};
+  }
+  // Marks sent messages [from, end), none of them ended before, ended, and frees what it can of the
+  // ring.
+  void resolve(std::uint64_t from, std::uint64_t end) {
+    for (std::uint64_t at = from; lost_count_ > 0 && at < end; ++at) unmark_lost(at);
+    if (from == base) {
+      base = end;
       while (base < next && resolved_.test(base)) resolved_.clear(base++);
     } else {
-      resolved_.set(sequence);
+      resolved_.set_range(from, end - from);
     }
   }
 

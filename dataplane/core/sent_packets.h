@@ -24,10 +24,10 @@ inline constexpr std::uint64_t kPacketThreshold = 3;
 
 // Consecutive messages of one priority that a frame carried, or the outcomes of such.
 struct SequenceRun {
-  std::uint64_t first = 0;
-  std::uint32_t count = 0;
-  std::uint8_t priority = 0;
-  bool is_fragment = false;  // fragment SentPacket::fragment_index of message `first`
+  std::uint64_t first;
+  std::uint32_t count;
+  std::uint8_t priority;
+  bool is_fragment;  // fragment SentPacket::fragment_index of message `first`
 };
 
 struct SentPacket {
@@ -39,8 +39,17 @@ struct SentPacket {
   std::uint8_t windows = 0;  // a bit a priority
   bool has_ack = false;
   bool asks_ack_soon = false;  // the peer answers at once: good for measuring the round trip
+  // The first run_count and outcome_run_count of them; the others are not even cleared.
   std::array<SequenceRun, kPacketRunsMax> runs;
   std::array<SequenceRun, kPacketRunsMax> outcome_runs;
+
+  void clear() {
+    sent = {};
+    largest_acked = 0;
+    fragment_index = 0;
+    run_count = outcome_run_count = windows = 0;
+    has_ack = asks_ack_soon = false;
+  }
 };
 
 class RoundTrip {
@@ -86,17 +95,23 @@ class SentPackets {
   std::uint32_t count() const { return count_; }
   bool has_room() const { return count_ == 0 || next_ - oldest_ <= mask_; }
 
+  // The next frame's packet, cleared, to be filled in where it will stay.
+  SentPacket& draft() {
+    SentPacket& packet = has_room() ? packets_[next_ & mask_] : roomless_;
+    packet.clear();
+    return packet;
+  }
   // The next number is used by a frame that needs no acknowledgement.
   void skip() { ++next_; }
-  // The next number is used by `packet`. Needs has_room().
-  void push(const SentPacket& packet) {
+  // The next number is used by the draft. Needs has_room().
+  void push(Nanos now) {
     RR_CHECK(has_room());
     if (count_ == 0) oldest_ = next_;
-    packets_[next_ & mask_] = packet;
+    packets_[next_ & mask_].sent = now;
     in_flight_.set(next_);
     end_ = ++next_;
     ++count_;
-    last_sent_ = packet.sent;
+    last_sent_ = now;
   }
 
   // Calls on_acked(packet) for each newly acknowledged one, largest range first. Returns how many.
@@ -186,6 +201,7 @@ class SentPackets {
   BitRing in_flight_;
   std::uint64_t mask_;
   std::unique_ptr<SentPacket[]> packets_;
+  SentPacket roomless_;  // the draft of a frame that nothing will be kept of
   std::uint64_t next_ = 0;
   std::uint64_t oldest_ = 0;  // of those kept
   std::uint64_t end_ = 0;     // one past the newest kept

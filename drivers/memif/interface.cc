@@ -322,14 +322,24 @@ std::size_t Interface::receive(std::span<ReceiveBuffer> packets) {
 
 std::size_t Interface::transmit(std::span<const TransmitBuffer> packets) {
   if (!impl_->connected) return 0;
-  bool ring_bell = false;
-  const std::size_t sent =
-      impl_->session->rings().transmit(packets, &impl_->statistics, &ring_bell);
-  if (ring_bell) [[unlikely]] {
-    // Fails only when the bell has been ringing all the while.
-    [[maybe_unused]] const int rung = ::eventfd_write(impl_->session->outbound_bell(), 1);
-  }
+  const std::size_t sent = impl_->session->rings().transmit(packets, &impl_->statistics);
+  if (sent != 0) publish();
   return sent;
+}
+
+Claim Interface::claim(std::uint32_t bytes, std::span<std::byte>* room) {
+  return impl_->session->rings().claim(bytes, room, &impl_->statistics);
+}
+
+void Interface::commit(std::uint32_t length) {
+  impl_->session->rings().commit(length, &impl_->statistics);
+}
+
+void Interface::publish() {
+  if (!impl_->connected || !impl_->session->rings().publish()) [[likely]]
+    return;
+  // Fails only when the bell has been ringing all the while.
+  [[maybe_unused]] const int rung = ::eventfd_write(impl_->session->outbound_bell(), 1);
 }
 
 int Interface::wait_descriptor() const { return impl_->epoll.get(); }

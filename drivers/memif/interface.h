@@ -52,6 +52,13 @@ struct TransmitBuffer {
   std::uint32_t length = 0;
 };
 
+// What a buffer of the outbound ring says of a packet to be built in it.
+enum class Claim : std::uint8_t {
+  kReady,
+  kFull,      // the peer has not given one back yet
+  kTooSmall,  // the peer's buffers are: transmit() spreads packets over several
+};
+
 class Listener;  // a master's socket, shared by all interfaces of this process on one path
 
 class Interface {
@@ -74,6 +81,14 @@ class Interface {
   std::size_t receive(std::span<ReceiveBuffer> packets);
   // Returns how many from the front were put in the ring; rings the peer's bell if it asked for it.
   std::size_t transmit(std::span<const TransmitBuffer> packets);
+
+  // The next outbound buffer, to build a packet of up to `bytes` in: shared memory, to be written
+  // and not to be trusted when read back. commit() makes a packet of its first `length` bytes;
+  // without it the next claim() finds the same buffer. publish() shows what was committed, and
+  // rings the peer's bell if it asked for it; no other call may come before. While connected only.
+  Claim claim(std::uint32_t bytes, std::span<std::byte>* room);
+  void commit(std::uint32_t length);
+  void publish();
 
   // An epoll descriptor: readable when service() or, once armed, receive() has something to do.
   int wait_descriptor() const;

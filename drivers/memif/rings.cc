@@ -1,12 +1,10 @@
 #include "drivers/memif/rings.h"
 
-#include <emmintrin.h>
-
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 
 #include "dataplane/base/check.h"
+#include "dataplane/base/copy_bytes.h"
 
 namespace ringroad::memif {
 namespace {
@@ -30,36 +28,13 @@ constexpr std::uint64_t low_word(std::uint16_t flags, std::uint16_t region, std:
   return std::uint64_t{flags} | std::uint64_t{region} << 16 | std::uint64_t{length} << 32;
 }
 
-// Short packets dominate the packet rate: 16 to 64 bytes are two to four overlapping moves, without
-// a call and without reading or writing past the end.
-[[gnu::always_inline]] inline void copy_bytes(std::byte* to, const std::byte* from,
-                                              std::uint32_t length) {
-  if (length - 16 > 48) [[unlikely]] {  // below 16 wraps around
-    if (length != 0) std::memcpy(to, from, length);
-    return;
-  }
-  const auto load = [from](std::uint32_t at) {
-    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + at));
-  };
-  const auto save = [to](std::uint32_t at, __m128i value) {
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + at), value);
-  };
-  const __m128i first = load(0), last = load(length - 16);
-  if (length > 32) {
-    const __m128i second = load(16), third = load(length - 32);
-    save(16, second);
-    save(length - 32, third);
-  }
-  save(0, first);
-  save(length - 16, last);
-}
-
 }  // namespace
 
 // ---- attaching --------------------------------------------------------------------------------
 
 void Rings::attach_as_slave(const Region& region, const SlaveLayout& layout) {
   RR_CHECK(layout.region_bytes() <= region.size());
+  published_ = 0;
   role_ = Role::kSlave;
   buffer_bytes_ = layout.buffer_bytes;
   stride_ = layout.stride();
@@ -89,6 +64,7 @@ void Rings::offer_buffers() { atomic(in_.header->head).store(in_.size, std::memo
 bool Rings::attach_as_master(std::span<const Region> regions, const AddRing& s2m,
                              const AddRing& m2s) {
   role_ = Role::kMaster;
+  published_ = 0;
   RR_CHECK(regions.size() <= kRegionsMax);
   for (std::size_t i = 0; i < regions.size(); ++i) {
     extents_[i] = {regions[i].base(), regions[i].size()};
@@ -304,20 +280,50 @@ Rings::Chain Rings::receive_chain(Index* slot, Index end, ReceiveBuffer* packet,
 
 // ---- transmitting -----------------------------------------------------------------------------
 
-std::size_t Rings::transmit(std::span<const TransmitBuffer> packets, Statistics* statistics,
-                            bool* ring_bell) {
-  const Index before = out_.next;
+std::size_t Rings::transmit(std::span<const TransmitBuffer> packets, Statistics* statistics) {
   const std::size_t sent = role_ == Role::kSlave ? transmit_as<Role::kSlave>(packets, statistics)
                                                  : transmit_as<Role::kMaster>(packets, statistics);
   statistics->send_ring_full += packets.size() - sent;
-  if (out_.next == before) return sent;
+  return sent;
+}
+
+bool Rings::publish() {
+  if (out_.next == published_) return false;
+  published_ = out_.next;
   // Publish, then look at the mask; the consumer unmasks, then looks at the index. Both orders are
   // sequentially consistent, so one of the two sees the other.
   Index& index = role_ == Role::kSlave ? out_.header->head : out_.header->tail;
   atomic(index).store(out_.next, std::memory_order_seq_cst);
   const Index flags = atomic(out_.header->flags).load(std::memory_order_seq_cst);
-  *ring_bell = (flags & kRingFlagMaskInterrupt) == 0;
-  return sent;
+  return (flags & kRingFlagMaskInterrupt) == 0;
+}
+
+Claim Rings::claim(std::uint32_t bytes, std::span<std::byte>* room, Statistics* statistics) {
+  const Claim claim = role_ == Role::kSlave ? claim_as<Role::kSlave>(bytes, room)
+                                            : claim_as<Role::kMaster>(bytes, room);
+  statistics->send_ring_full += claim == Claim::kFull;
+  return claim;
+}
+
+template <Role kRole>
+Claim Rings::claim_as(std::uint32_t bytes, std::span<std::byte>* room) {
+  if (broken_ || (out_.next == out_.limit && refresh_outbound<kRole>() == 0)) return Claim::kFull;
+  if constexpr (kRole == Role::kMaster) claimed_ = load(out_, out_.next);
+  const Place place = place_for<kRole>(out_.next, claimed_);
+  if (place.data == nullptr || place.capacity < bytes) return Claim::kTooSmall;
+  *room = {place.data, place.capacity};
+  return Claim::kReady;
+}
+
+void Rings::commit(std::uint32_t length, Statistics* statistics) {
+  if (role_ == Role::kSlave) {
+    fill<Role::kSlave>(out_.next, claimed_, length, 0);
+  } else {
+    fill<Role::kMaster>(out_.next, claimed_, length, 0);
+  }
+  ++out_.next;
+  ++statistics->packets_sent;
+  statistics->bytes_sent += length;
 }
 
 template <Role kRole>

@@ -53,9 +53,13 @@ class Rings {
   bool attach_as_master(std::span<const Region> regions, const AddRing& s2m, const AddRing& m2s);
 
   std::size_t receive(std::span<ReceiveBuffer> packets, Statistics* statistics);
-  // Sets *ring_bell when the peer asked to be woken.
-  std::size_t transmit(std::span<const TransmitBuffer> packets, Statistics* statistics,
-                       bool* ring_bell);
+  // Copies packets into the ring. publish() is to follow.
+  std::size_t transmit(std::span<const TransmitBuffer> packets, Statistics* statistics);
+  // A packet built in place; see Interface.
+  Claim claim(std::uint32_t bytes, std::span<std::byte>* room, Statistics* statistics);
+  void commit(std::uint32_t length, Statistics* statistics);
+  // Shows the peer what was put in the ring since. True when it asked to be woken.
+  [[nodiscard]] bool publish();
 
   // Stops masking the bell; false, and masked again, when packets are there.
   bool arm();
@@ -110,6 +114,9 @@ class Rings {
   void fill(std::uint16_t slot, Words words, std::uint32_t length, std::uint16_t flags) const;
 
   template <Role kRole>
+  Claim claim_as(std::uint32_t bytes, std::span<std::byte>* room);
+
+  template <Role kRole>
   std::uint16_t refresh_inbound();
   template <Role kRole>
   std::uint16_t refresh_outbound();
@@ -119,6 +126,8 @@ class Rings {
   std::uint32_t buffer_bytes_ = 0;  // slave
   std::uint32_t stride_ = 0;        // slave
   View in_, out_;
+  std::uint16_t published_ = 0;                // out_.next as the peer knows it
+  Words claimed_{};                            // the descriptor of the buffer claimed
   std::array<Extent, kRegionsMax> extents_{};  // master
 };
 

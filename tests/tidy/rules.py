@@ -26,7 +26,7 @@ TEXT = SOURCE + (".py", ".sh", ".md", ".build", ".txt", ".json", ".lua", ".yml",
 # say "// at start".
 LOOP_FILES = [
     "dataplane/kernels/*", "dataplane/core/frame_codec.*", "dataplane/core/bit_ring.h",
-    "dataplane/core/copy_payload.h", "dataplane/net/headers.h", "dataplane/net/checksum.h",
+    "dataplane/base/copy_bytes.h", "dataplane/net/headers.h", "dataplane/net/checksum.h",
     "dataplane/net/packet_writer.h", "dataplane/host/spsc_queue.h", "dataplane/node_loop.cc",
     "drivers/memif/rings.*",
 ]

@@ -10,7 +10,6 @@
 #include <memory>
 #include <new>
 #include <span>
-#include <vector>
 
 #include "dataplane/base/check.h"
 #include "dataplane/base/limits.h"
@@ -25,11 +24,11 @@ class SlotArena {
       : slot_bytes_(slot_bytes),
         stride_(((slot_bytes + kCacheLineBytes - 1) / kCacheLineBytes | 1) * kCacheLineBytes),
         memory_(static_cast<std::byte*>(
-            ::operator new(stride_ * slots, std::align_val_t{kCacheLineBytes}))) {
+            ::operator new(stride_ * slots, std::align_val_t{kCacheLineBytes}))),
+        free_(std::make_unique_for_overwrite<std::uint32_t[]>(slots)),
+        slots_(slots) {
     std::memset(memory_.get(), 0x5a, stride_ * slots);
-    free_.reserve(slots);
-    for (std::uint32_t slot = slots; slot > 0; --slot) free_.push_back(slot - 1);
-    slots_ = slots;
+    for (std::uint32_t slot = slots; slot > 0; --slot) free_[free_count_++] = slot - 1;
   }
 
   // As many slots as `bytes` hold, at least `least`, at most `most`.
@@ -40,22 +39,18 @@ class SlotArena {
         std::min<std::size_t>(most, std::max<std::size_t>(least, fit)));
   }
 
-  bool empty() const { return free_.empty(); }
-  bool all_free() const { return free_.size() == slots_; }
+  bool empty() const { return free_count_ == 0; }
+  bool all_free() const { return free_count_ == slots_; }
   std::uint32_t slots() const { return slots_; }
   std::uint32_t slot_bytes() const { return slot_bytes_; }
   std::byte* data(std::uint32_t slot) const { return memory_.get() + stride_ * slot; }
 
   // Not when empty().
-  std::uint32_t take() {
-    const std::uint32_t slot = free_.back();
-    free_.pop_back();
-    return slot;
-  }
+  std::uint32_t take() { return free_[--free_count_]; }
 
   void give_back(std::uint32_t slot) {
-    RR_CHECK(slot < slots_ && free_.size() < slots_);
-    free_.push_back(slot);
+    RR_CHECK(slot < slots_ && free_count_ < slots_);
+    free_[free_count_++] = slot;
   }
 
  private:
@@ -66,8 +61,9 @@ class SlotArena {
   std::uint32_t slot_bytes_;
   std::size_t stride_;
   std::unique_ptr<std::byte, Free> memory_;
-  std::vector<std::uint32_t> free_;  // a stack
-  std::uint32_t slots_ = 0;
+  std::unique_ptr<std::uint32_t[]> free_;  // a stack
+  std::uint32_t free_count_ = 0;
+  std::uint32_t slots_;
 };
 
 }  // namespace ringroad::gen

@@ -25,6 +25,7 @@
 namespace ringroad::gen {
 
 inline constexpr std::uint32_t kStampBytes = 24;
+inline constexpr std::size_t kStampIntended = 8;  // where in it
 
 inline constexpr std::uint8_t kMeasured = 0x08;    // after the warm-up
 inline constexpr std::uint8_t kBodyFilled = 0x10;  // the body can be verified

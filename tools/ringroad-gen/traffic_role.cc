@@ -31,6 +31,12 @@ MessageType plus(MessageType type, std::uint32_t offset) {
   return MessageType{type.value + offset};
 }
 
+// Before its stamp was verified: true of all pings.
+bool may_be_ping(const InboundMessage& message) {
+  if (message.pieces.empty() || message.pieces[0].size() < sizeof(std::uint64_t)) return true;
+  return StampHead{load_le<std::uint64_t>(message.pieces[0].data())}.has(kPing);
+}
+
 }  // namespace
 
 TrafficRole::TrafficRole(RoleConfig config)
@@ -100,6 +106,35 @@ DeliverResult TrafficRole::on_message(const InboundMessage& message) {
     return DeliverResult::kDelivered;
   }
   return DeliverResult::kNoReceiver;
+}
+
+DeliverResult TrafficRole::on_messages(std::span<const InboundMessage> messages,
+                                       std::uint32_t& count) {
+  const InboundMessage& first = messages.front();
+  count = 0;
+  if (first.type == config_.type && sink_ && echo_->has_room()) [[likely]] {
+    // Pings end in ways of their own: each comes by itself.
+    while (count < messages.size() && !may_be_ping(messages[count])) {
+      Stamp stamp;
+      (void)sink_->on_message(messages[count], stamp);
+      ++count;
+    }
+  }
+  return count > 0 ? DeliverResult::kDelivered : Endpoint::on_messages(messages, count);
+}
+
+void TrafficRole::on_outcomes(std::span<const OutboundMessage> messages, Outcome outcome) {
+  while (!messages.empty()) {
+    std::size_t count = 0;
+    while (count < messages.size() && (messages[count].token & kPartMask) == kSourcePart) ++count;
+    if (count > 0) {
+      source_->on_outcomes(messages.first(count), outcome);
+    } else {
+      on_outcome(messages.front().to, messages.front().token, outcome);
+      count = 1;
+    }
+    messages = messages.subspan(count);
+  }
 }
 
 void TrafficRole::on_outcome(NodeId peer, std::uint64_t token, Outcome outcome) {

@@ -12,7 +12,8 @@ TrafficSource::TrafficSource(SourceConfig config)
       arena_(
           config_.sizes.largest(),
           SlotArena::slots_for(config_.sizes.largest(), config_.arena_bytes, 8, config_.slots_max)),
-      slots_(arena_.slots()),
+      lengths_(config_.sizes.parts().size() > 1 ? arena_.slots() : 0),
+      copies_(config_.broadcast ? arena_.slots() : 0),
       recorder_(config_.clock) {
   RR_CHECK(!config_.to.empty() && !config_.priorities.empty());
   const std::span<const NodeId> to{config_.to};
@@ -72,91 +73,130 @@ void TrafficSource::start(Nanos now) {
 std::uint32_t TrafficSource::send_due(Stream& stream, Nanos now, Sender& sender) {
   std::uint32_t sent = 0;
   while (sent < config_.burst) {
-    if (!stream.holds_slot) {
-      if (stream.finished || !stream.schedule.is_due(now)) {
-        stream.blocked = false;
-        break;
-      }
-      const Nanos intended = stream.schedule.intended(now);
-      if (intended >= stream.phase_end && !enter_phase_of(stream, intended)) break;
-      if (arena_.empty()) {
-        ++counters_.waited_for_slot;
-        stream.blocked = met_backpressure_ = true;
-        break;
-      }
-      stamp_slot(stream, intended);
-      count_lateness(stream, now, intended);
-    }
-    if (!offer(stream, sender)) break;
-    ++sent;
+    const std::uint32_t more = config_.broadcast
+                                   ? send_broadcast(stream, now, sender)
+                                   : send_batch(stream, now, sender, config_.burst - sent);
+    sent += more;
+    if (more == 0) break;
   }
   return sent;
 }
 
-// The stream's next message into a free slot. It is the stream's until offer() has placed it.
-void TrafficSource::stamp_slot(Stream& stream, Nanos intended) {
+// Whether the stream's next message is due, and a slot free for it.
+bool TrafficSource::may_draw(Stream& stream, Nanos now) {
+  if (stream.finished || !stream.schedule.is_due(now)) {
+    stream.blocked = false;
+    return false;
+  }
+  const Nanos intended = stream.schedule.intended(now);
+  if (intended >= stream.phase_end && !enter_phase_of(stream, intended)) return false;
+  if (!arena_.empty()) return true;
+  ++counters_.waited_for_slot;
+  stream.blocked = met_backpressure_ = true;
+  return false;
+}
+
+// Stamps what is due and offers it together. What is refused is drawn up anew when tried again, as
+// of then if there is no schedule.
+std::uint32_t TrafficSource::send_batch(Stream& stream, Nanos now, Sender& sender,
+                                        std::uint32_t most) {
+  const bool was_blocked = stream.blocked;
+  if (!may_draw(stream, now)) return 0;
+  // Where messages are counted toward a limit, each begins a batch: may_draw() looks.
+  most = config_.messages_max > 0 ? 1 : std::min(most, kBatch);
+  const Schedule schedule = stream.schedule;
+  const std::uint64_t sequence = stream.sequence;
+  std::uint32_t count = 0;
+  do {
+    stamp_next(stream, stream.schedule.intended(now), batch_[count++]);
+    stream.schedule.advance();
+    ++stream.sequence;
+    stream.length = 0;
+  } while (count < most && !arena_.empty() && stream.schedule.is_due(now) &&
+           stream.schedule.intended(now) < stream.phase_end);
+  const bool measured = stream.head.has(kMeasured);
+  SendResult refusal = SendResult::kAccepted;
+  const std::uint32_t accepted = sender.send_burst({batch_.data(), count}, refusal);
+  if (!was_blocked) count_lateness(now, schedule, accepted);
+  count_accepted({batch_.data(), accepted}, measured);
+  if (measured) payloads_measured_ += accepted;
+  if (accepted == count) return accepted;
+
+  on_refused(stream, refusal);
+  stream.length = batch_[accepted].length;
+  stream.sequence = sequence + accepted;
+  stream.schedule = schedule;
+  for (std::uint32_t i = 0; i < accepted; ++i) stream.schedule.advance();
+  while (count-- > accepted) arena_.give_back(slot_of(batch_[count]));
+  return 0;
+}
+
+// The stream's next message, stamped in a free slot.
+[[gnu::always_inline]] inline void TrafficSource::stamp_next(Stream& stream, Nanos intended,
+                                                             OutboundMessage& message) {
   if (stream.length == 0) stream.length = config_.sizes.draw(prng_);
+  const std::uint32_t length = stream.length;
   const std::uint32_t slot = arena_.take();
   const Stamp stamp{stream.head.with_sequence(stream.sequence), intended, config_.run};
   const NodeId to = config_.broadcast ? ringroad::kBroadcast : stream.to.front();
   std::byte* payload = arena_.data(slot);
-  write_stamp(payload, stamp, stream.length, to);
+  write_stamp(payload, stamp, length, to);
   if (config_.verify == Verify::kFull) {
-    fill_body({payload + kStampBytes, stream.length - kStampBytes}, stamp);
+    fill_body({payload + kStampBytes, length - kStampBytes}, stamp);
   }
-  slots_[slot] = {.intended = intended,
-                  .length = stream.length,
-                  .copies = static_cast<std::uint16_t>(stream.to.size()),
-                  .measured = stream.head.has(kMeasured)};
-  stream.slot = slot;
-  stream.next_peer = 0;
-  stream.holds_slot = true;
+  if (!lengths_.empty()) lengths_[slot] = length;
+  if (config_.broadcast) copies_[slot] = static_cast<std::uint16_t>(stream.to.size());
+  message = {.to = to,
+             .type = config_.type,
+             .priority = stream.head.priority(),
+             .owner = config_.owner,
+             .length = length,
+             .payload = payload,
+             .token = config_.token_base + slot};
 }
 
-// Offers the held message to the peers that have not taken it. True when all have.
-bool TrafficSource::offer(Stream& stream, Sender& sender) {
-  const Slot slot = slots_[stream.slot];
-  OutboundMessage message{.type = config_.type,
-                          .priority = stream.head.priority(),
-                          .owner = config_.owner,
-                          .length = slot.length,
-                          .payload = arena_.data(stream.slot),
-                          .token = config_.token_base + stream.slot};
+// One payload to several peers: held until each of them has taken it. Returns 1 when all have.
+std::uint32_t TrafficSource::send_broadcast(Stream& stream, Nanos now, Sender& sender) {
+  if (!stream.holds_message) {
+    if (!may_draw(stream, now)) return 0;
+    stamp_next(stream, stream.schedule.intended(now), stream.message);
+    stream.next_peer = 0;
+    stream.holds_message = true;
+    if (!stream.blocked) count_lateness(now, stream.schedule, 1);
+  }
+  const bool measured = stream.head.has(kMeasured);
   while (stream.next_peer < stream.to.size()) {
-    message.to = stream.to[stream.next_peer];
+    stream.message.to = stream.to[stream.next_peer];
     // The outcome may be told inside this call, and with the last copy's the slot is free again.
-    const SendResult result = sender.send(message);
+    const SendResult result = sender.send(stream.message);
     if (result != SendResult::kAccepted) {
       on_refused(stream, result);
-      return false;
+      if (stream.next_peer > 0) return 0;
+      arena_.give_back(slot_of(stream.message));
+      stream.holds_message = false;
+      return 0;
     }
     ++stream.next_peer;
-    count_accepted(slot.length, slot.measured);
+    count_accepted({&stream.message, 1}, measured);
   }
-  stream.holds_slot = false;
+  stream.holds_message = false;
   stream.length = 0;
   stream.schedule.advance();
   ++stream.sequence;
-  payloads_measured_ += slot.measured;
-  return true;
+  payloads_measured_ += measured;
+  return 1;
 }
 
-void TrafficSource::count_accepted(std::uint32_t length, bool measured) {
-  ++counters_.sent_all_phases;
-  if (measured) {
-    ++counters_.sent;
-    counters_.sent_bytes += length;
-  }
+void TrafficSource::count_accepted(std::span<const OutboundMessage> messages, bool measured) {
+  counters_.sent_all_phases += messages.size();
+  if (!measured) return;
+  counters_.sent += messages.size();
+  for (const OutboundMessage& message : messages) counters_.sent_bytes += message.length;
 }
 
 void TrafficSource::on_refused(Stream& stream, SendResult result) {
   ++counters_.refused[static_cast<std::size_t>(result)];
   stream.blocked = met_backpressure_ = true;
-  if (stream.next_peer > 0) return;
-  // Nobody has it: it is drawn up anew when tried again, as of then if there is no schedule.
-  slots_[stream.slot].copies = 0;
-  arena_.give_back(stream.slot);
-  stream.holds_slot = false;
 }
 
 bool TrafficSource::enter_phase_of(Stream& stream, Nanos intended) {
@@ -172,11 +212,15 @@ bool TrafficSource::enter_phase_of(Stream& stream, Nanos intended) {
   return !stream.finished;
 }
 
-void TrafficSource::count_lateness(const Stream& stream, Nanos now, Nanos intended) {
-  const Nanos lag = now - intended;
-  if (lag <= kLateAfter || stream.blocked) return;
-  ++counters_.late;
-  counters_.late_ns_max = std::max(counters_.late_ns_max, static_cast<std::uint64_t>(lag.count));
+// Of `count` messages that left now, due as `schedule` says.
+void TrafficSource::count_lateness(Nanos now, Schedule schedule, std::uint32_t count) {
+  if (schedule.is_max()) return;
+  for (; count > 0; --count, schedule.advance()) {
+    const Nanos lag = now - schedule.intended(now);
+    if (lag <= kLateAfter) return;  // The later ones are due later.
+    ++counters_.late;
+    counters_.late_ns_max = std::max(counters_.late_ns_max, static_cast<std::uint64_t>(lag.count));
+  }
 }
 
 void TrafficSource::end_streams(Nanos now) {
@@ -189,8 +233,8 @@ void TrafficSource::end_streams(Nanos now) {
 
 void TrafficSource::maybe_finish(Nanos now) {
   if (state_ == SourceState::kSending) {
-    const bool all =
-        std::ranges::all_of(streams_, [](const Stream& s) { return s.finished && !s.holds_slot; });
+    const bool all = std::ranges::all_of(
+        streams_, [](const Stream& s) { return s.finished && !s.holds_message; });
     const bool late = now >= end_ + config_.drain_timeout;
     if (!all && !late) return;
     for (Stream& stream : streams_) stream.finished = true;
@@ -203,18 +247,38 @@ void TrafficSource::maybe_finish(Nanos now) {
   if (resolved || now >= drain_until_) state_ = SourceState::kDone;
 }
 
-void TrafficSource::on_outcome(std::uint32_t slot_index, Outcome outcome) {
-  RR_CHECK(slot_index < slots_.size() && slots_[slot_index].copies > 0);
-  Slot& slot = slots_[slot_index];
+// What is to be known of a message is in its stamp.
+[[gnu::always_inline]] inline void TrafficSource::end_message(std::uint32_t slot,
+                                                              std::uint32_t length,
+                                                              Outcome outcome) {
+  const std::byte* stamp = arena_.data(slot);
   ++counters_.resolved_all_phases;
-  if (slot.measured) {
+  if (StampHead{load_le<std::uint64_t>(stamp)}.has(kMeasured)) {
     ++counters_.outcomes[static_cast<std::size_t>(outcome)];
     if (outcome == Outcome::kDelivered) {
-      counters_.delivered_bytes += slot.length;
-      if (config_.outcome_latency) recorder_.note(&outcome_latency_, slot.intended);
+      counters_.delivered_bytes += length;
+      if (config_.outcome_latency) {
+        const auto intended = load_le<std::uint64_t>(stamp + kStampIntended);
+        recorder_.note(&outcome_latency_, Nanos{static_cast<std::int64_t>(intended)});
+      }
     }
   }
-  if (--slot.copies == 0) arena_.give_back(slot_index);
+  if (config_.broadcast) {
+    RR_CHECK(copies_[slot] > 0);
+    if (--copies_[slot] > 0) return;
+  }
+  arena_.give_back(slot);
+}
+
+void TrafficSource::on_outcome(std::uint32_t slot, Outcome outcome) {
+  RR_CHECK(slot < arena_.slots());
+  end_message(slot, lengths_.empty() ? config_.sizes.largest() : lengths_[slot], outcome);
+}
+
+void TrafficSource::on_outcomes(std::span<const OutboundMessage> messages, Outcome outcome) {
+  for (const OutboundMessage& message : messages) {
+    end_message(slot_of(message), message.length, outcome);
+  }
 }
 
 Nanos TrafficSource::next_deadline() const {
@@ -230,7 +294,7 @@ Nanos TrafficSource::next_deadline() const {
   Nanos next = end_;
   for (const Stream& stream : streams_) {
     // A blocked stream moves when an outcome comes in, which wakes the lcore by itself.
-    if (stream.finished || stream.blocked || stream.holds_slot) continue;
+    if (stream.finished || stream.blocked || stream.holds_message) continue;
     next = std::min(next, stream.schedule.intended(Nanos{}));
   }
   return next;
@@ -245,7 +309,7 @@ std::array<std::uint64_t, kStreamsPerRun> TrafficSource::sent_to(NodeId peer) co
     for (std::size_t i = 0; i < sent.size(); ++i) sent[i] += stream.sent[i];
     sent[stream.head.stream_index()] += stream.sequence;
     // Taken by some, not by this one.
-    if (stream.holds_slot && place < stream.next_peer) ++sent[stream.head.stream_index()];
+    if (stream.holds_message && place < stream.next_peer) ++sent[stream.head.stream_index()];
   }
   return sent;
 }

@@ -44,7 +44,7 @@ struct SourceConfig {
   std::uint32_t run = 1;
   Verify verify = Verify::kStamp;        // kFull fills bodies
   std::size_t arena_bytes = 256 * 1024;  // payloads in flight; what fits L2 beside rings and pool
-  std::uint32_t slots_max = 2'048;
+  std::uint32_t slots_max = 1'024;
   std::uint32_t burst = 256;     // a stream, a poll
   bool outcome_latency = false;  // record intended time to outcome
   std::uint16_t owner = 0;       // the endpoint's index, for OutboundMessage
@@ -57,11 +57,14 @@ enum class SourceState : std::uint8_t { kWaiting, kSending, kDraining, kDone };
 class TrafficSource {
  public:
   static constexpr Nanos kLateAfter = microseconds(100);
+  // Messages offered together: what is refused of them is stamped again.
+  static constexpr std::uint32_t kBatch = 16;
 
   explicit TrafficSource(SourceConfig config);
 
   std::uint32_t poll(Nanos now, Sender& sender);
   void on_outcome(std::uint32_t slot, Outcome outcome);
+  void on_outcomes(std::span<const OutboundMessage> messages, Outcome outcome);
   void settle(Nanos now) { recorder_.settle(now); }
 
   // Ends the sending early; what is in flight is drained.
@@ -91,34 +94,36 @@ class TrafficSource {
     std::uint32_t length = 0;  // of the next message; 0: not drawn yet
     bool blocked = false;      // refused since it last caught up with its schedule
     bool finished = false;
-    bool holds_slot = false;  // a message not yet taken by to[next_peer] and those after it
-    std::uint32_t slot = 0;
+    // Broadcast: a message not yet taken by to[next_peer] and those after it.
+    bool holds_message = false;
+    OutboundMessage message;
     std::size_t next_peer = 0;
     std::array<std::uint64_t, kStreamsPerRun> sent{};  // payloads taken or held, by stream index
   };
-  struct Slot {
-    Nanos intended;
-    std::uint32_t length = 0;
-    std::uint16_t copies = 0;  // without an outcome
-    bool measured = false;
-  };
-
   void start(Nanos now);
   std::uint32_t send_due(Stream& stream, Nanos now, Sender& sender);
-  void stamp_slot(Stream& stream, Nanos intended);
-  bool offer(Stream& stream, Sender& sender);
-  void count_accepted(std::uint32_t length, bool measured);
+  bool may_draw(Stream& stream, Nanos now);
+  std::uint32_t send_batch(Stream& stream, Nanos now, Sender& sender, std::uint32_t most);
+  std::uint32_t send_broadcast(Stream& stream, Nanos now, Sender& sender);
+  void stamp_next(Stream& stream, Nanos intended, OutboundMessage& message);
+  std::uint32_t slot_of(const OutboundMessage& message) const {
+    return static_cast<std::uint32_t>(message.token - config_.token_base);
+  }
+  void end_message(std::uint32_t slot, std::uint32_t length, Outcome outcome);
+  void count_accepted(std::span<const OutboundMessage> messages, bool measured);
   void on_refused(Stream& stream, SendResult result);
   bool enter_phase_of(Stream& stream, Nanos intended);
-  void count_lateness(const Stream& stream, Nanos now, Nanos intended);
+  void count_lateness(Nanos now, Schedule schedule, std::uint32_t count);
   void end_streams(Nanos now);
   void maybe_finish(Nanos now);
 
   SourceConfig config_;
   Prng prng_;
   SlotArena arena_;
-  std::vector<Slot> slots_;
+  std::vector<std::uint32_t> lengths_;  // by slot, if they differ
+  std::vector<std::uint16_t> copies_;   // by slot, of a broadcast: without an outcome
   std::vector<Stream> streams_;
+  std::array<OutboundMessage, kBatch> batch_;
   LatencyRecorder recorder_;
   Histogram outcome_latency_;
   SendCounters counters_;

@@ -3,8 +3,8 @@
 
 #include <set>
 
+#include "dataplane/base/copy_bytes.h"
 #include "dataplane/base/prng.h"
-#include "dataplane/core/copy_payload.h"
 #include "dataplane/core/frame_codec.h"
 #include "dataplane/core/held_frames.h"
 #include "dataplane/core/reassembly.h"
@@ -47,7 +47,7 @@ TEST(CopyPayload, CopiesExactlyItsSizeAtEveryLength) {
   for (std::size_t i = 0; i < from.size(); ++i) from[i] = static_cast<std::byte>(i * 31 + 1);
   for (std::size_t size = 0; size <= from.size(); ++size) {
     std::fill(to.begin(), to.end(), std::byte{0});
-    copy_payload(to.data() + 8, from.data(), size);
+    copy_bytes(to.data() + 8, from.data(), size);
     ASSERT_TRUE(
         std::equal(from.begin(), from.begin() + static_cast<std::ptrdiff_t>(size), to.begin() + 8));
     ASSERT_EQ(to[7], std::byte{0});
@@ -210,17 +210,15 @@ TEST(HeldFrames, AStalledPriorityTakesNoMoreThanHalf) {
   EXPECT_EQ(held, 5u);
 }
 
-SentPacket sent_at(Nanos time) {
-  SentPacket packet;
-  packet.sent = time;
-  packet.asks_ack_soon = true;
-  return packet;
+void send_at(SentPackets& sent, Nanos time) {
+  sent.draft().asks_ack_soon = true;
+  sent.push(time);
 }
 
 TEST(SentPackets, ThreeLaterAcknowledgementsMakeAPacketLost) {
   SentPackets sent{8};
   RoundTrip round_trip{milliseconds(10), milliseconds(1)};
-  for (int i = 0; i < 5; ++i) sent.push(sent_at(Nanos{i}));
+  for (int i = 0; i < 5; ++i) send_at(sent, Nanos{i});
   int lost = 0;
   const PacketRange two{1, 2}, three{1, 3};
   EXPECT_EQ(sent.acknowledge({&two, 1}, Nanos{10}, round_trip, [](const SentPacket&) {}), 2u);
@@ -235,8 +233,8 @@ TEST(SentPackets, ThreeLaterAcknowledgementsMakeAPacketLost) {
 TEST(SentPackets, TimeMakesAPacketLostOnceALaterOneWasAcknowledged) {
   SentPackets sent{8};
   RoundTrip round_trip{milliseconds(10), milliseconds(1)};
-  sent.push(sent_at(Nanos{0}));
-  sent.push(sent_at(Nanos{0}));
+  send_at(sent, Nanos{0});
+  send_at(sent, Nanos{0});
   const PacketRange range{1, 1};
   sent.acknowledge({&range, 1}, milliseconds(8), round_trip, [](const SentPacket&) {});
   EXPECT_EQ(sent.detect_lost(milliseconds(8), round_trip, [](const SentPacket&) {}), 0u);
@@ -247,7 +245,7 @@ TEST(SentPackets, TimeMakesAPacketLostOnceALaterOneWasAcknowledged) {
 TEST(SentPackets, AnAcknowledgementOfWhatWasNeverSentSaysNothing) {
   SentPackets sent{8};
   RoundTrip round_trip{milliseconds(10), milliseconds(1)};
-  sent.push(sent_at(Nanos{0}));
+  send_at(sent, Nanos{0});
   const PacketRange range{0, 1};
   EXPECT_EQ(sent.acknowledge({&range, 1}, Nanos{1}, round_trip, [](const SentPacket&) {}), 0u);
   EXPECT_EQ(sent.count(), 1u);
@@ -257,7 +255,7 @@ TEST(SentPackets, NumbersUsedByBareAcknowledgementsNeverBlockTheRing) {
   SentPackets sent{8};
   for (int i = 0; i < 100; ++i) sent.skip();
   EXPECT_TRUE(sent.has_room());
-  sent.push(sent_at(Nanos{0}));
+  send_at(sent, Nanos{0});
   for (int i = 0; i < 100; ++i) sent.skip();
   EXPECT_FALSE(sent.has_room());
   sent.lose_oldest([](const SentPacket&) {});
