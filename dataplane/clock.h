@@ -3,6 +3,9 @@
 #pragma once
 
 #include <time.h>
+#include <x86intrin.h>
+
+#include <cstdint>
 
 #include "dataplane/base/ids.h"
 
@@ -13,5 +16,35 @@ inline Nanos monotonic_now() {
   clock_gettime(CLOCK_MONOTONIC, &t);
   return Nanos{t.tv_sec * 1'000'000'000 + t.tv_nsec};
 }
+
+// The same clock for a loop that reads it on every pass: from the time stamp counter, at a third of
+// the cost, and set by monotonic_now() again every millisecond, so that what the counter drifts in
+// between (some parts in 10^5) stays below a microsecond. Never goes backwards. Owned by one
+// thread; falls back to monotonic_now() where the counter does not tick evenly.
+class LoopClock {
+ public:
+  Nanos now() {
+    const std::uint64_t tick = __rdtsc();
+    if (tick - base_tick_ >= ticks_valid_) [[unlikely]]
+      return set();
+    const std::uint64_t ns = ((tick - base_tick_) * ns_scaled_) >> kScaleBits;
+    return base_ + Nanos{static_cast<std::int64_t>(ns)};
+  }
+
+ private:
+  static constexpr unsigned kScaleBits = 24;
+  static constexpr Nanos kValid = milliseconds(1);
+
+  Nanos set();
+
+  Nanos base_{};
+  std::uint64_t base_tick_ = 0;
+  std::uint64_t ticks_valid_ = 0;  // from base_tick_ on; 0: not calibrated
+  std::uint64_t ns_scaled_ = 0;    // nanoseconds a tick, times 2^kScaleBits
+  // The first reading, from which the rate is told: the longer ago, the better.
+  Nanos first_{};
+  std::uint64_t first_tick_ = 0;
+  bool is_even_ = true;
+};
 
 }  // namespace ringroad

@@ -240,7 +240,8 @@ void Link::Impl::end_session(LinkState next) {
   pieces_.reset(config_.held_frames_max);
   sent_.reset();
   received_.reset();
-  lost_mask_ = new_mask_ = held_back_mask_ = stalled_mask_ = outcome_mask_ = window_mask_ = 0;
+  lost_mask_ = new_mask_ = held_back_mask_ = stalled_mask_ = waiting_mask_ = outcome_mask_ =
+      window_mask_ = 0;
   retry_time_ = kNever;
   ping_due_ = is_owed_ = ack_wanted_ = ack_due_ = false;
   ack_delayed_frames_ = probe_count_ = 0;
@@ -293,24 +294,36 @@ std::uint32_t Link::offer_burst(std::span<const OutboundMessage> messages, SendR
   return impl_->offer_burst(messages, refusal);
 }
 FrameDisposition Link::on_frame(const ReceivedFrame& frame, Nanos now, FrameError& error) {
+  impl_->deadline_stale_ = true;
   return impl_->on_frame(frame, now, error);
 }
 std::size_t Link::poll_frame(Nanos now, std::span<std::byte> out) {
+  impl_->deadline_stale_ = true;
   return impl_->poll_frame(now, out);
 }
 bool Link::has_work() const { return impl_->has_work(); }
-void Link::on_time(Nanos now) { impl_->on_time(now); }
-Nanos Link::next_deadline() const { return impl_->next_deadline(); }
-std::uint32_t Link::redeliver(Nanos) { return impl_->redeliver(); }
-bool Link::has_stalled() const {
-  for (const ReceiveStream& stream : impl_->receive_) {
-    if (stream.stalled) return true;
-  }
-  return false;
+void Link::on_time(Nanos now) {
+  impl_->deadline_stale_ = true;
+  impl_->on_time(now);
 }
+Nanos Link::next_deadline() const {
+  if (impl_->deadline_stale_) {
+    impl_->deadline_ = impl_->next_deadline();
+    impl_->deadline_stale_ = false;
+  }
+  return impl_->deadline_;
+}
+std::uint32_t Link::redeliver(Nanos) { return impl_->redeliver(); }
+bool Link::has_stalled() const { return impl_->waiting_mask_ != 0; }
 void Link::forget_owner(std::uint16_t owner) { impl_->forget_owner(owner); }
-void Link::close(Nanos now) { impl_->close(now); }
-void Link::reset(Nanos now) { impl_->reset(now); }
+void Link::close(Nanos now) {
+  impl_->deadline_stale_ = true;
+  impl_->close(now);
+}
+void Link::reset(Nanos now) {
+  impl_->deadline_stale_ = true;
+  impl_->reset(now);
+}
 LinkState Link::state() const { return impl_->state_; }
 Backpressure Link::backpressure(Priority priority) const {
   return priority.value < kPriorities ? impl_->backpressure(priority.value) : Backpressure::kNone;

@@ -93,8 +93,9 @@ struct Link::Impl {
   void process_records(const FrameShape& shape, Incoming& in, Nanos now);
   std::size_t on_message_records(const std::byte* at, const std::byte* end,
                                  const std::byte*& payload, Incoming& in);
-  void on_busy(ReceiveStream& stream, const MessageRecord& record, const std::byte* payload,
+  void on_busy(std::uint8_t priority, const MessageRecord& record, const std::byte* payload,
                Incoming& in);
+  void note_stalled(std::uint8_t priority, bool is_stalled);
   void on_message_record(const MessageRecord& record, const std::byte* payload, Incoming& in);
   void on_early_message(ReceiveStream& stream, std::uint64_t sequence, const MessageRecord& record,
                         const std::byte* payload, Incoming& in, bool is_busy = false);
@@ -144,6 +145,10 @@ struct Link::Impl {
   bool close_due_ = false;
   std::uint64_t close_number_ = 0;
 
+  // What next_deadline() found, until a frame, a timer or an end of session moves it. Offers don't.
+  Nanos deadline_{};
+  bool deadline_stale_ = true;
+
   // Out.
   std::vector<SendStream> send_;
   SentPackets sent_;
@@ -171,6 +176,8 @@ struct Link::Impl {
   std::array<OutboundMessage, kOutcomeBurst> told_;  // scratch of on_outcome_record
   std::uint8_t outcome_mask_ = 0;                    // priorities with outcomes to tell
   std::uint8_t window_mask_ = 0;                     // priorities whose grant is to be told
+  // Priorities whose next message is whole, and its endpoint was busy.
+  std::uint8_t waiting_mask_ = 0;
   // Priorities whose receiver does not read and for which a frame was left: told in acks.
   std::uint8_t stalled_mask_ = 0;
   bool ack_wanted_ = false;  // some frame that asked is not yet acknowledged

@@ -169,8 +169,8 @@ std::size_t Link::Impl::on_message_records(const std::byte* at, const std::byte*
     const auto left = std::span(messages).first(count).subspan(done);
     const DeliverResult result = sink_.on_messages(left, taken);
     if (result == DeliverResult::kBusy) [[unlikely]] {
-      on_busy(stream, load_record<MessageRecord>(at + done * kRecordSlotBytes), pieces[done].data(),
-              in);
+      on_busy(first.priority, load_record<MessageRecord>(at + done * kRecordSlotBytes),
+              pieces[done].data(), in);
       ++done;
       break;
     }
@@ -192,11 +192,17 @@ std::size_t Link::Impl::on_message_records(const std::byte* at, const std::byte*
 }
 
 // Message `expected` cannot be taken by its endpoint now.
-void Link::Impl::on_busy(ReceiveStream& stream, const MessageRecord& record,
+void Link::Impl::on_busy(std::uint8_t priority, const MessageRecord& record,
                          const std::byte* payload, Incoming& in) {
+  ReceiveStream& stream = receive_[priority];
   const std::uint64_t sequence = stream.expected;
   on_early_message(stream, sequence, record, payload, in, true);
-  stream.stalled = stream.has_slot(sequence);
+  note_stalled(priority, stream.has_slot(sequence));
+}
+
+void Link::Impl::note_stalled(std::uint8_t priority, bool is_stalled) {
+  const auto bit = static_cast<std::uint8_t>(1u << priority);
+  waiting_mask_ = static_cast<std::uint8_t>((waiting_mask_ & ~bit) | (is_stalled ? bit : 0));
 }
 
 void Link::Impl::on_message_record(const MessageRecord& record, const std::byte* payload,
@@ -211,7 +217,7 @@ void Link::Impl::on_message_record(const MessageRecord& record, const std::byte*
   const std::span<const std::byte> piece{payload, record.length};
   const DeliverResult result = deliver(record.priority, record.type, record.length, {&piece, 1});
   if (result == DeliverResult::kBusy) [[unlikely]] {
-    on_busy(stream, record, payload, in);
+    on_busy(record.priority, record, payload, in);
     return;
   }
   consume(record.priority, stream, 1, record.length, result == DeliverResult::kNoReceiver);
@@ -312,7 +318,7 @@ void Link::Impl::on_fragment_record(const FragmentRecord& record, const std::byt
 // Keeps the frame for one more thing in it; kNone, and the frame refused, when there is no room.
 std::uint32_t Link::Impl::hold(Incoming& in, std::uint8_t priority, bool is_next, bool is_busy) {
   if (in.held == HeldFrames::kNone) {
-    const bool is_stalled = is_busy || receive_[priority].stalled;
+    const bool is_stalled = is_busy || ((waiting_mask_ >> priority) & 1) != 0;
     in.held = held_.hold(in.frame.handle, priority, is_next && in.is_sole, is_stalled);
     if (in.held == HeldFrames::kNone) {
       in.is_refused = true;
@@ -340,7 +346,7 @@ void Link::Impl::release_slot(ReceiveStream& stream, std::uint64_t sequence) {
 // Delivers from the slots as long as the next message is there and its endpoint takes it.
 std::uint32_t Link::Impl::drain(std::uint8_t priority, ReceiveStream& stream) {
   std::uint32_t taken = 0;
-  stream.stalled = false;
+  note_stalled(priority, false);
   while (stream.is_complete(stream.expected)) {
     const std::uint64_t sequence = stream.expected;
     const ReceiveSlot& slot = stream.slot(sequence);
@@ -353,7 +359,7 @@ std::uint32_t Link::Impl::drain(std::uint8_t priority, ReceiveStream& stream) {
       result = deliver(priority, slot.type, slot.length, std::span(gathered_).first(count));
     }
     if (result == DeliverResult::kBusy) {
-      stream.stalled = true;
+      note_stalled(priority, true);
       break;
     }
     ++taken;
@@ -367,7 +373,7 @@ std::uint32_t Link::Impl::drain(std::uint8_t priority, ReceiveStream& stream) {
 std::uint32_t Link::Impl::redeliver() {
   std::uint32_t taken = 0;
   for (std::uint8_t p = 0; p < kPriorities; ++p) {
-    if (receive_[p].stalled) taken += drain(p, receive_[p]);
+    if (((waiting_mask_ >> p) & 1) != 0) taken += drain(p, receive_[p]);
   }
   flush_outcomes();
   return taken;

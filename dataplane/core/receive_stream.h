@@ -44,7 +44,6 @@ class ReceiveStream {
   std::uint64_t bytes_consumed = 0;  // payload of all before it
   std::uint64_t message_limit = 0;   // granted
   std::uint64_t byte_limit = 0;
-  bool stalled = false;  // message `expected` is whole and its endpoint was busy
 
   bool has_slot(std::uint64_t sequence) const { return present_.test(sequence); }
   bool has_slots() const { return slot_count_ > 0; }
@@ -127,7 +126,6 @@ class ReceiveStream {
     expected = bytes_consumed = message_limit = byte_limit = 0;
     confirmed_ = tell_low_ = 0;
     slot_count_ = 0;
-    stalled = false;
     present_.clear_all();
     to_tell_.clear_all();
     unconfirmed_.clear_all();

@@ -295,7 +295,20 @@ bool Rings::publish() {
   Index& index = role_ == Role::kSlave ? out_.header->head : out_.header->tail;
   atomic(index).store(out_.next, std::memory_order_seq_cst);
   const Index flags = atomic(out_.header->flags).load(std::memory_order_seq_cst);
+  role_ == Role::kSlave ? ask_for_next<Role::kSlave>() : ask_for_next<Role::kMaster>();
   return (flags & kRingFlagMaskInterrupt) == 0;
+}
+
+// The next packet's first lines, last read by the peer: ours by the time there is something to say.
+template <Role kRole>
+void Rings::ask_for_next() const {
+  constexpr std::size_t kLines = 4;
+  const Words words = kRole == Role::kMaster ? load(out_, out_.next) : Words{};
+  const Place place = place_for<kRole>(out_.next, words);
+  prefetch_to_write(out_.slots +
+                    std::size_t{static_cast<Index>(out_.next & out_.mask)} * sizeof(Descriptor));
+  if (out_.next == out_.limit || place.data == nullptr) return;
+  for (std::size_t i = 0; i < kLines; ++i) prefetch_to_write(place.data + i * 64);
 }
 
 Claim Rings::claim(std::uint32_t bytes, std::span<std::byte>* room, Statistics* statistics) {

@@ -114,6 +114,8 @@ class Rings {
   void fill(std::uint16_t slot, Words words, std::uint32_t length, std::uint16_t flags) const;
 
   template <Role kRole>
+  void ask_for_next() const;
+  template <Role kRole>
   Claim claim_as(std::uint32_t bytes, std::span<std::byte>* room);
 
   template <Role kRole>
