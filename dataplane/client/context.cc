@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "dataplane/client/error.h"
+#include "dataplane/host/process_barrier.h"
 
 using namespace ringroad::client;
 namespace host = ringroad::host;
@@ -246,13 +247,18 @@ bool dist_net_context::is_ready() {
 bool dist_net_context::arm() {
   if (is_lost_) return false;
   link_->attachment.control().application_asleep.value.store(1, std::memory_order_relaxed);
+  bool fences = false;
   {
     const std::scoped_lock lock{channels_mutex_};
-    for (const auto& local : channels_) local->channel->arm();
+    for (const auto& local : channels_) {
+      local->channel->arm();
+      fences = fences || local->channel->fences();
+    }
   }
   // Pairs with the fences of the dataplane and of the other ends between publishing and looking at
-  // these flags.
+  // these flags; where those have none, theirs is issued too.
   host::full_fence();
+  if (fences && !host::fence_everywhere()) return false;  // rather look again than sleep on
   return !is_ready() && !link_->attachment.has_incoming();
 }
 

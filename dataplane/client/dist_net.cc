@@ -52,6 +52,11 @@ dist_net_error_t guarded(Function function) noexcept {
   }
 }
 
+std::uint32_t commit_local(dist_net_local_t* channel, dist_net_claim_t* claims,
+                           const std::uint32_t* types, std::uint32_t count, std::uint32_t flags) {
+  return channel->channel->commit(claims, types, count, (flags & DIST_NET_MORE) != 0);
+}
+
 }  // namespace
 
 extern "C" {
@@ -294,12 +299,27 @@ bool dist_net_local_is_by_reference(const dist_net_local_t* channel) {
 
 dist_net_error_t dist_net_local_claim(dist_net_local_t* channel, size_t size,
                                       dist_net_claim_t* claim) {
-  return channel->channel->claim(size, *claim);
+  return channel->channel->claim(size, claim, 1) == 1 ? DIST_NET_SUCCESS : last();
+}
+
+int32_t dist_net_local_claim_burst(dist_net_local_t* channel, size_t size, dist_net_claim_t* claims,
+                                   uint32_t count) {
+  return channel->channel->claim(size, claims, count);
 }
 
 dist_net_error_t dist_net_local_commit(dist_net_local_t* channel, dist_net_claim_t* claim,
                                        uint32_t type, size_t size, uint32_t flags) {
-  return channel->channel->commit(*claim, type, size, (flags & DIST_NET_MORE) != 0);
+  const size_t claimed = claim->size;
+  if (size > claimed) return fail(DIST_NET_INVALID_ARGUMENT);
+  claim->size = size;
+  if (commit_local(channel, claim, &type, 1, flags) == 1) return DIST_NET_SUCCESS;
+  claim->size = claimed;
+  return last();
+}
+
+uint32_t dist_net_local_commit_burst(dist_net_local_t* channel, dist_net_claim_t* claims,
+                                     const uint32_t* types, uint32_t count, uint32_t flags) {
+  return commit_local(channel, claims, types, count, flags);
 }
 
 void dist_net_local_abandon(dist_net_local_t* channel, dist_net_claim_t* claim) {
@@ -309,10 +329,10 @@ void dist_net_local_abandon(dist_net_local_t* channel, dist_net_claim_t* claim) 
 dist_net_error_t dist_net_local_send(dist_net_local_t* channel, uint32_t type, const void* payload,
                                      size_t size, uint32_t flags) {
   dist_net_claim_t claim;
-  const dist_net_error_t error = channel->channel->claim(size, claim);
+  const dist_net_error_t error = dist_net_local_claim(channel, size, &claim);
   if (error != DIST_NET_SUCCESS) return error;
   if (size != 0) __builtin_memcpy(claim.data, payload, size);
-  return channel->channel->commit(claim, type, size, (flags & DIST_NET_MORE) != 0);
+  return dist_net_local_commit(channel, &claim, type, size, flags);
 }
 
 int32_t dist_net_local_receive(dist_net_local_t* channel, dist_net_message_t* messages,

@@ -297,6 +297,18 @@ DIST_NET_API dist_net_error_t dist_net_local_commit(dist_net_local_t* channel,
                                                     dist_net_claim_t* claim, uint32_t type,
                                                     size_t size, uint32_t flags);
 DIST_NET_API void dist_net_local_abandon(dist_net_local_t* channel, dist_net_claim_t* claim);
+/* Likewise, several at once: what many small messages want, since the other end then gets whole
+ * bursts. Claims up to `count` pieces of `size` bytes; returns how many there was room for, or,
+ * when for none, an error. Each is then to be committed or abandoned, in any order and number. */
+DIST_NET_API int32_t dist_net_local_claim_burst(dist_net_local_t* channel, size_t size,
+                                                dist_net_claim_t* claims, uint32_t count);
+/* Commits claims[i] with types[i], in this order; claims[i].size, which may be made less before, is
+ * the message's. The receiver sees none before all are there. Returns how many were committed, and
+ * clears their claims; fewer than `count`: the others stay claimed, and dist_net_last_error() says
+ * why (a claim that is none, or, with more claimed than one burst, DIST_NET_WOULD_BLOCK). */
+DIST_NET_API uint32_t dist_net_local_commit_burst(dist_net_local_t* channel,
+                                                  dist_net_claim_t* claims, const uint32_t* types,
+                                                  uint32_t count, uint32_t flags);
 /* claim, copy, commit */
 DIST_NET_API dist_net_error_t dist_net_local_send(dist_net_local_t* channel, uint32_t type,
                                                   const void* payload, size_t size, uint32_t flags);

@@ -3,21 +3,26 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <utility>
 
 #include "dataplane/client/error.h"
+#include "dataplane/host/process_barrier.h"
 
 namespace ringroad::client {
 namespace {
 
 using host::kPairRing;
 
-// Returns are looked at once this many messages are out: often enough to reuse memory that is
-// still in the cache, seldom enough not to fetch the other side's line for each message.
-constexpr std::uint32_t kReclaimAt = 64;
-// Empty polls between looks at whether the other side still lives (a system call).
+// Returns are looked at once this many messages went out since the last look: often enough to reuse
+// memory that is still in the cache, seldom enough not to fetch the other side's line for each.
+constexpr std::uint32_t kSendsPerLook = 256, kBytesPerLook = 256 * 1'024;
+// Empty polls in a row between looks at whether the other side still lives (a system call).
 constexpr std::uint32_t kPollsPerLook = 16'384;
+// Likewise, claims refused.
+constexpr std::uint32_t kRefusalsPerLook = 256;
 constexpr std::uint32_t kReturnsPerRing = 32;
 
 constexpr std::uint32_t lap_of(std::uint32_t index) { return index / kPairRing + 1; }
@@ -42,6 +47,7 @@ std::unique_ptr<LocalChannel> LocalChannel::map(IncomingChannel incoming, bool i
 LocalChannel::LocalChannel(IncomingChannel incoming, bool is_opener, std::byte* data)
     : incoming_(std::move(incoming)),
       data_(data),
+      fences_(host::register_for_fences()),
       blocks_(incoming_.arena_bytes),
       records_(kPairRing) {
   auto* control = reinterpret_cast<host::PairControl*>(data_);
@@ -50,6 +56,10 @@ LocalChannel::LocalChannel(IncomingChannel incoming, bool is_opener, std::byte* 
   in_ = &control->directions[1 - ours];
   out_arena_ = data_ + host::kPairArenaOffset + ours * incoming_.arena_bytes;
   in_arena_ = data_ + host::kPairArenaOffset + (1 - ours) * incoming_.arena_bytes;
+  if (fences_) {
+    in_->receiver_sleep.store(host::kPairFences, std::memory_order_relaxed);
+    out_->sender_sleep.store(host::kPairFences, std::memory_order_relaxed);
+  }
   if (!incoming_.by_reference) {
     copies_.resize(incoming_.arena_bytes);
     copy_blocks_ = std::make_unique<host::BlockAllocator>(incoming_.arena_bytes);
@@ -64,80 +74,132 @@ bool LocalChannel::is_alive() {
 }
 
 // What was published before is seen by the other side, or it is rung.
-void LocalChannel::ring_if(std::atomic<std::uint32_t>& asleep) {
-  host::full_fence();
-  if (asleep.load(std::memory_order_relaxed) == 0) return;
-  if (asleep.exchange(0, std::memory_order_relaxed) != 0) host::ring_bell(incoming_.bell.get());
+void LocalChannel::ring_if_asleep(std::atomic<std::uint32_t>& sleep) {
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  std::uint32_t said = sleep.load(std::memory_order_relaxed);
+  if (!fences_ || (said & host::kPairFences) == 0) {
+    host::full_fence();
+    said = sleep.load(std::memory_order_relaxed);
+  }
+  if ((said & host::kPairAsleep) == 0) [[likely]]
+    return;
+  said = sleep.fetch_and(~host::kPairAsleep, std::memory_order_relaxed);
+  if ((said & host::kPairAsleep) != 0) host::ring_bell(incoming_.bell.get());
 }
 
 // --- Sending -------------------------------------------------------------------------------------
 
-void LocalChannel::take_returns() {
+void LocalChannel::take_early_returns() {
   while (true) {
-    const host::PairReturn& entry = out_->returns[return_head_ % kPairRing];
-    if (entry.lap.load(std::memory_order_acquire) != lap_of(return_head_)) return;
-    const std::uint32_t index = host::copy_once(&entry.index);
+    const std::uint64_t entry =
+        out_->early[early_head_ % kPairRing].what.load(std::memory_order_acquire);
+    if (host::high_of(entry) != lap_of(early_head_)) return;
+    const std::uint32_t index = host::low_of(entry);
     Record& record = records_[index % kPairRing];
-    if (!record.in_use || record.index != index) {
+    if (index - released_ >= tail_ - released_ || record.block_bytes == 0) {
       is_broken_ = true;
       return;
     }
-    record.in_use = false;
     blocks_.release(record.offset, record.block_bytes);
-    --outstanding_;
-    ++return_head_;
+    record.block_bytes = 0;
+    ++early_head_;
   }
 }
 
-dist_net_error_t LocalChannel::claim(std::size_t size, dist_net_claim_t& claim) {
+void LocalChannel::take_returns() {
+  sends_unlooked_ = bytes_unlooked_ = 0;
+  const std::uint32_t released = out_->released.load(std::memory_order_acquire);
+  take_early_returns();
+  if (released - released_ > tail_ - released_) is_broken_ = true;
+  if (!is_broken_) released_ = released;
+}
+
+// The block of the oldest message that came back, if that is of this size, as it is when all are:
+// then blocks go round in one order, and the hardware prefetches them on both sides. Others go back
+// to the allocator on the way.
+std::uint32_t LocalChannel::recycle(std::uint32_t block_bytes) {
+  while (recycled_ != released_) {
+    const Record record = std::exchange(records_[recycled_++ % kPairRing], Record{});
+    if (record.block_bytes == block_bytes) [[likely]] return record.offset;
+    if (record.block_bytes != 0) blocks_.release(record.offset, record.block_bytes);
+  }
+  return room() == 0 ? host::BlockAllocator::kNone : blocks_.allocate(block_bytes);
+}
+
+// There is no room: says so, or that there will be none.
+dist_net_error_t LocalChannel::refuse() {
+  if (is_broken_ || (++refusals_ % kRefusalsPerLook == 0 && !is_alive())) {
+    return fail(DIST_NET_DISCONNECTED);
+  }
+  wants_room_ = true;
+  return fail({DIST_NET_WOULD_BLOCK, DIST_NET_REASON_LOCAL, 0, 0, tail_ - released_, kPairRing});
+}
+
+std::uint32_t LocalChannel::claim_blocks(std::size_t size, dist_net_claim_t* claims,
+                                         std::uint32_t count) {
+  if (is_broken_) return 0;
+  const std::uint32_t block_bytes =
+      host::BlockAllocator::block_bytes(static_cast<std::uint32_t>(size));
+  std::uint32_t claimed = 0;
+  for (; claimed < count; ++claimed) {
+    const std::uint32_t offset = recycle(block_bytes);
+    if (offset == host::BlockAllocator::kNone) break;
+    claims[claimed] = {out_arena_ + offset, size, {offset, block_bytes}};
+  }
+  return claimed;
+}
+
+std::int32_t LocalChannel::claim(std::size_t size, dist_net_claim_t* claims, std::uint32_t count) {
   if (size > incoming_.arena_bytes / 4) {
     return fail({DIST_NET_TOO_LARGE, DIST_NET_REASON_NONE, 0, 0, size, incoming_.arena_bytes / 4});
   }
-  if (outstanding_ >= kReclaimAt) take_returns();
-  if (is_broken_) return fail(DIST_NET_DISCONNECTED);
-  const std::uint32_t block_bytes =
-      host::BlockAllocator::block_bytes(static_cast<std::uint32_t>(size));
-  std::uint32_t offset = host::BlockAllocator::kNone;
-  if (!records_[tail_ % kPairRing].in_use) offset = blocks_.allocate(block_bytes);
-  if (offset == host::BlockAllocator::kNone) {
+  if (sends_unlooked_ >= kSendsPerLook || bytes_unlooked_ >= kBytesPerLook) take_returns();
+  std::uint32_t claimed = claim_blocks(size, claims, count);
+  if (claimed == 0 && count != 0) {
     take_returns();
-    if (!records_[tail_ % kPairRing].in_use) offset = blocks_.allocate(block_bytes);
-  }
-  if (offset == host::BlockAllocator::kNone) {
-    if (!is_alive()) return fail(DIST_NET_DISCONNECTED);
-    wants_room_ = true;
-    return fail({DIST_NET_WOULD_BLOCK, DIST_NET_REASON_LOCAL, 0, 0, outstanding_, kPairRing});
+    claimed = claim_blocks(size, claims, count);
+    if (claimed == 0) return refuse();
   }
   wants_room_ = false;
-  claim = {out_arena_ + offset, size, {offset, block_bytes}};
-  return DIST_NET_SUCCESS;
+  return static_cast<std::int32_t>(claimed);
 }
 
-dist_net_error_t LocalChannel::commit(dist_net_claim_t& claim, std::uint32_t type, std::size_t size,
-                                      bool more) {
-  if (claim.data == nullptr || claim.data != out_arena_ + claim.reserved[0] || size > claim.size) {
-    return fail(DIST_NET_INVALID_ARGUMENT);
-  }
-  Record& record = records_[tail_ % kPairRing];
-  if (record.in_use) {  // several claims at once: the ring filled since
-    take_returns();
-    if (is_broken_) return fail(DIST_NET_DISCONNECTED);
-    if (record.in_use) {
-      wants_room_ = true;
-      return fail({DIST_NET_WOULD_BLOCK, DIST_NET_REASON_LOCAL, 0, 0, outstanding_, kPairRing});
+// How many of the claims can be committed now; if not all, the error is recorded.
+std::uint32_t LocalChannel::check_claims(const dist_net_claim_t* claims, std::uint32_t count) {
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const dist_net_claim_t& claim = claims[i];
+    if (claim.data == nullptr || claim.data != out_arena_ + claim.reserved[0] ||
+        claim.size > claim.reserved[1]) {
+      fail(DIST_NET_INVALID_ARGUMENT);
+      return i;
     }
   }
-  record = {tail_, claim.reserved[0], claim.reserved[1], true};
-  host::PairDescriptor& descriptor = out_->descriptors[tail_ % kPairRing];
-  descriptor.offset = claim.reserved[0];
-  descriptor.length = static_cast<std::uint32_t>(size);
-  descriptor.type = type;
-  descriptor.lap.store(lap_of(tail_), std::memory_order_release);
-  ++tail_;
-  ++outstanding_;
-  claim.data = nullptr;
-  if (!more) ring_if(out_->receiver_asleep);
-  return DIST_NET_SUCCESS;
+  if (count <= room()) [[likely]]
+    return count;
+  take_returns();  // several claims at once: the ring filled since
+  const std::uint32_t room_now = is_broken_ ? 0 : room();
+  if (count > room_now) refuse();
+  return std::min(count, room_now);
+}
+
+std::uint32_t LocalChannel::commit(dist_net_claim_t* claims, const std::uint32_t* types,
+                                   std::uint32_t count, bool more) {
+  count = check_claims(claims, count);
+  for (std::uint32_t i = count; i-- > 0;) {
+    dist_net_claim_t& claim = claims[i];
+    const std::uint32_t index = tail_ + i, offset = claim.reserved[0];
+    records_[index % kPairRing] = {offset, claim.reserved[1]};
+    host::PairDescriptor& descriptor = out_->descriptors[index % kPairRing];
+    descriptor.where.store(host::pair_word(offset, static_cast<std::uint32_t>(claim.size)),
+                           std::memory_order_relaxed);
+    descriptor.what.store(host::pair_word(types[i], lap_of(index)), std::memory_order_release);
+    bytes_unlooked_ += claim.reserved[1];
+    claim.data = nullptr;
+  }
+  tail_ += count;
+  sends_unlooked_ += count;
+  if (!more) ring_if_asleep(out_->receiver_sleep);
+  return count;
 }
 
 dist_net_error_t LocalChannel::abandon(dist_net_claim_t& claim) {
@@ -158,12 +220,14 @@ std::uint32_t LocalChannel::copy_out(const std::byte* from, std::uint32_t length
 }
 
 std::int32_t LocalChannel::receive(dist_net_message_t* messages, std::uint32_t count) {
+  count = std::min(count, kPairRing - (head_ - done_));  // an honest sender sends no more
   std::uint32_t taken = 0;
   for (; taken < count; ++taken) {
     const host::PairDescriptor& descriptor = in_->descriptors[head_ % kPairRing];
-    if (descriptor.lap.load(std::memory_order_acquire) != lap_of(head_)) break;
-    const std::uint32_t offset = host::copy_once(&descriptor.offset);
-    const std::uint32_t length = host::copy_once(&descriptor.length);
+    const std::uint64_t what = descriptor.what.load(std::memory_order_acquire);
+    if (host::high_of(what) != lap_of(head_)) break;
+    const std::uint64_t where = descriptor.where.load(std::memory_order_relaxed);
+    const std::uint32_t offset = host::low_of(where), length = host::high_of(where);
     if (offset > incoming_.arena_bytes || length > incoming_.arena_bytes - offset) {
       is_broken_ = true;
       break;
@@ -174,34 +238,57 @@ std::int32_t LocalChannel::receive(dist_net_message_t* messages, std::uint32_t c
       handle = copy_out(payload, length);
       if (handle == host::BlockAllocator::kNone) break;  // until some of ours are released
       payload = copies_.data() + handle;
-      give_return(head_);
     }
     messages[taken] = {.payload = payload,
                        .size = length,
                        .from = 0,
-                       .type = descriptor.type,
+                       .type = host::low_of(what),
                        .priority = 0,
                        .handle = handle};
     ++head_;
+    if (copy_blocks_ != nullptr) ++done_;
   }
-  if (taken != 0) return static_cast<std::int32_t>(taken);
+  if (taken != 0) {
+    polls_empty_ = 0;
+    publish_returns();
+    return static_cast<std::int32_t>(taken);
+  }
   ring_for_returns();
   if (++polls_empty_ % kPollsPerLook == 0) is_alive();
   return is_broken_ ? fail(DIST_NET_DISCONNECTED) : 0;
 }
 
-void LocalChannel::give_return(std::uint32_t index) {
-  host::PairReturn& entry = in_->returns[return_tail_ % kPairRing];
-  entry.index = index;
-  entry.lap.store(lap_of(return_tail_), std::memory_order_release);
-  ++return_tail_;
-  if (++returns_unrung_ >= kReturnsPerRing) ring_for_returns();
+// The message of this index may be overwritten. What is not held is left alone.
+void LocalChannel::finish(std::uint32_t index) {
+  if (index == done_ && done_ != head_) {
+    ++done_;
+    while (early_count_ != 0 && is_early_.test(done_ % kPairRing)) {
+      is_early_.reset(done_++ % kPairRing);
+      --early_count_;
+    }
+  } else if (index - done_ < head_ - done_ && !is_early_.test(index % kPairRing)) {
+    is_early_.set(index % kPairRing);
+    ++early_count_;
+    in_->early[early_tail_ % kPairRing].what.store(host::pair_word(index, lap_of(early_tail_)),
+                                                   std::memory_order_release);
+    ++early_tail_;
+    ++returns_unrung_;
+  }
+}
+
+void LocalChannel::publish_returns() {
+  if (done_ != done_published_) {
+    returns_unrung_ += done_ - done_published_;
+    done_published_ = done_;
+    in_->released.store(done_, std::memory_order_release);
+  }
+  if (returns_unrung_ >= kReturnsPerRing) ring_for_returns();
 }
 
 void LocalChannel::ring_for_returns() {
   if (returns_unrung_ == 0) return;
   returns_unrung_ = 0;
-  ring_if(in_->sender_asleep);
+  ring_if_asleep(in_->sender_sleep);
 }
 
 void LocalChannel::release(const dist_net_message_t* messages, std::uint32_t count) {
@@ -209,30 +296,33 @@ void LocalChannel::release(const dist_net_message_t* messages, std::uint32_t cou
     if (copy_blocks_ != nullptr) {
       copy_blocks_->release(messages[i].handle, static_cast<std::uint32_t>(messages[i].size));
     } else {
-      give_return(messages[i].handle);
+      finish(messages[i].handle);
     }
   }
+  publish_returns();
 }
 
 // --- Waiting -------------------------------------------------------------------------------------
 
 bool LocalChannel::is_ready() {
   const host::PairDescriptor& descriptor = in_->descriptors[head_ % kPairRing];
-  if (descriptor.lap.load(std::memory_order_acquire) == lap_of(head_)) return true;
-  const host::PairReturn& entry = out_->returns[return_head_ % kPairRing];
-  const bool has_room = entry.lap.load(std::memory_order_acquire) == lap_of(return_head_);
-  return is_broken_ || (wants_room_ && has_room);
+  const std::uint64_t what = descriptor.what.load(std::memory_order_acquire);
+  if (is_broken_ || host::high_of(what) == lap_of(head_)) return true;
+  if (!wants_room_) return false;
+  const host::PairReturn& entry = out_->early[early_head_ % kPairRing];
+  return host::high_of(entry.what.load(std::memory_order_acquire)) == lap_of(early_head_) ||
+         out_->released.load(std::memory_order_acquire) != released_;
 }
 
 void LocalChannel::arm() {
   ring_for_returns();
-  in_->receiver_asleep.store(1, std::memory_order_relaxed);
-  if (wants_room_) out_->sender_asleep.store(1, std::memory_order_relaxed);
+  in_->receiver_sleep.fetch_or(host::kPairAsleep, std::memory_order_relaxed);
+  if (wants_room_) out_->sender_sleep.fetch_or(host::kPairAsleep, std::memory_order_relaxed);
 }
 
 void LocalChannel::disarm() {
-  in_->receiver_asleep.store(0, std::memory_order_relaxed);
-  out_->sender_asleep.store(0, std::memory_order_relaxed);
+  in_->receiver_sleep.fetch_and(~host::kPairAsleep, std::memory_order_relaxed);
+  out_->sender_sleep.fetch_and(~host::kPairAsleep, std::memory_order_relaxed);
   is_alive();
 }
 

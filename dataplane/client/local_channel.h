@@ -5,6 +5,7 @@
 // in is read once and checked, and the first descriptor or return that cannot be disconnects.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -26,18 +27,23 @@ class LocalChannel {
   LocalChannel(const LocalChannel&) = delete;
   LocalChannel& operator=(const LocalChannel&) = delete;
 
-  dist_net_error_t claim(std::size_t size, dist_net_claim_t& claim);
-  dist_net_error_t commit(dist_net_claim_t& claim, std::uint32_t type, std::size_t size, bool more);
+  // How many of `count` pieces of `size` bytes were claimed, or an error when there is none.
+  std::int32_t claim(std::size_t size, dist_net_claim_t* claims, std::uint32_t count);
+  // How many of `count` were committed, in order; fewer than all: the error is recorded.
+  std::uint32_t commit(dist_net_claim_t* claims, const std::uint32_t* types, std::uint32_t count,
+                       bool more);
   dist_net_error_t abandon(dist_net_claim_t& claim);
   // Messages taken, or an error below 0.
   std::int32_t receive(dist_net_message_t* messages, std::uint32_t count);
   void release(const dist_net_message_t* messages, std::uint32_t count);
 
   // For waiting: whether there is a message, or room again for a sender that found none; asking to
-  // be rung; and taking that back. arm() is followed by a fence and is_ready() by the caller.
+  // be rung; and taking that back. arm() is followed by a fence (everywhere, where fences() says
+  // so) and is_ready() by the caller.
   bool is_ready();
   void arm();
   void disarm();
+  bool fences() const { return fences_; }
 
   std::uint32_t id() const { return incoming_.id; }
   const std::string& name() const { return incoming_.from; }
@@ -45,17 +51,23 @@ class LocalChannel {
   int bell() const { return incoming_.bell.get(); }
 
  private:
+  // The block of a descriptor that is out; of no size when it came back.
   struct Record {
-    std::uint32_t index = 0, offset = 0, block_bytes = 0;
-    bool in_use = false;
+    std::uint32_t offset = 0, block_bytes = 0;
   };
-  // A message handed to our program: what to return, and our copy of it when not by reference.
   LocalChannel(IncomingChannel incoming, bool is_opener, std::byte* data);
   void take_returns();
+  void take_early_returns();
+  std::uint32_t recycle(std::uint32_t block_bytes);
+  std::uint32_t room() const { return host::kPairRing - (tail_ - recycled_); }
+  dist_net_error_t refuse();
+  std::uint32_t claim_blocks(std::size_t size, dist_net_claim_t* claims, std::uint32_t count);
+  std::uint32_t check_claims(const dist_net_claim_t* claims, std::uint32_t count);
   bool is_alive();
-  void ring_if(std::atomic<std::uint32_t>& asleep);
+  void ring_if_asleep(std::atomic<std::uint32_t>& sleep);
   std::uint32_t copy_out(const std::byte* from, std::uint32_t length);
-  void give_return(std::uint32_t index);
+  void finish(std::uint32_t index);
+  void publish_returns();
   void ring_for_returns();
 
   IncomingChannel incoming_;
@@ -65,15 +77,22 @@ class LocalChannel {
   std::byte* out_arena_;
   const std::byte* in_arena_;
   bool is_broken_ = false;
+  bool fences_;  // the kernel issues fences for others, here too
 
-  // Sending.
+  // Sending. Invariant: recycled_ <= released_ <= tail_ <= recycled_ + kPairRing, counting freely;
+  // the records from recycled_ to tail_ have blocks, but for those that came back early.
   host::BlockAllocator blocks_;
   std::vector<Record> records_;
-  std::uint32_t tail_ = 0, return_head_ = 0, outstanding_ = 0;
+  std::uint32_t tail_ = 0, released_ = 0, recycled_ = 0, early_head_ = 0;
+  std::uint32_t sends_unlooked_ = 0, bytes_unlooked_ = 0;  // since the last look at returns
+  std::uint32_t refusals_ = 0;
   bool wants_room_ = false;
 
-  // Receiving.
-  std::uint32_t head_ = 0, return_tail_ = 0, returns_unrung_ = 0, polls_empty_ = 0;
+  // Receiving. Invariant: done_ <= head_ <= done_ + kPairRing; all before done_ was released, and
+  // of what comes after, what is_early_ says.
+  std::uint32_t head_ = 0, done_ = 0, early_tail_ = 0, early_count_ = 0;
+  std::uint32_t done_published_ = 0, returns_unrung_ = 0, polls_empty_ = 0;
+  std::bitset<host::kPairRing> is_early_;
   std::vector<std::byte> copies_;  // not by reference: our own memory for payloads
   std::unique_ptr<host::BlockAllocator> copy_blocks_;
 };
