@@ -126,6 +126,7 @@ bool receive_one(dist_net_local_t* channel, ringroad::Histogram& delays) {
   dist_net_message_t message;
   std::int32_t count = 0;
   while ((count = dist_net_local_receive(channel, &message, 1)) == 0) {
+    _mm_pause();  // as in bounce
   }
   const std::uint32_t now = ticks_now();
   if (count < 0) fail("receive");

