@@ -131,6 +131,17 @@ SendResult Node::Impl::send_local(const OutboundMessage& message) {
   return SendResult::kAccepted;
 }
 
+// Only what goes to one receiver. An endpoint sends no burst while an earlier message of that stream
+// waits for some of its receivers, so no Partial speaks of any of these.
+std::size_t Node::Impl::deliver_local(const InboundBurst& messages) {
+  const std::uint64_t receivers = bindings.find(messages.type);
+  if (receivers == 0 || (receivers & (receivers - 1)) != 0) return 0;
+  const std::size_t delivered = endpoints[__builtin_ctzll(receivers)]->on_messages(messages);
+  statistics.messages_local += delivered;
+  statistics.messages_delivered += delivered;
+  return delivered;
+}
+
 bool Node::Impl::is_connected(NodeId id) const {
   if (id == self()) return true;
   const Peer* peer = find_peer(id);

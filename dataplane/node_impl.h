@@ -35,6 +35,7 @@ struct Node::Impl final : Sender, LinkSink {
   // Sender
   SendResult send(const OutboundMessage& message) override;
   std::uint32_t send_burst(std::span<const OutboundMessage> messages, SendResult& refusal) override;
+  std::size_t deliver_local(const InboundBurst& messages) override;
   NodeId self() const override { return config.local_node.node_id; }
   std::span<const NodeId> peers() const override { return peer_ids; }
   bool is_connected(NodeId peer) const override;

@@ -89,7 +89,7 @@ dist_net_error_t dist_net_context::reconnect() {
 }
 
 bool dist_net_context::has_verdict() const {
-  return link_->attachment.control().dataplane.verdict.load(std::memory_order_relaxed) !=
+  return link_->attachment.control().verdict.value.load(std::memory_order_relaxed) !=
          host::Verdict::kAttached;
 }
 
@@ -172,7 +172,7 @@ std::uint32_t dist_net_context::send(dist_net_outgoing_t* messages, std::uint32_
       looks = true;
     } else {
       do {
-        while (sent < count && link_->transmit->send(messages[sent]) == DIST_NET_SUCCESS) ++sent;
+        sent += link_->transmit->send(messages + sent, count - sent);
         link_->transmit->flush();
       } while (sent < count && link_->transmit->finds_room());
       // A dataplane that died takes nothing more: look now and then before saying "no room".

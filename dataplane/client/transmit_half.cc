@@ -1,19 +1,26 @@
 #include "dataplane/client/transmit_half.h"
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include "dataplane/client/error.h"
 #include "dataplane/core/message.h"
+#include "dataplane/host/copy.h"
 
 namespace ringroad::client {
 namespace {
 
 using host::kTransmitUnits;
 
-// A drain at the start of a send keeps the arena's working set small; below this it would only
-// fetch the dataplane's line for nothing.
-constexpr std::uint32_t kDrainAboveUnits = 64;
+// A drain at the start of a send keeps the arena's working set small, in the cache; below either of
+// these it would only fetch the dataplane's line for little.
+constexpr std::uint32_t kDrainAboveUnits = 256;
+constexpr std::uint32_t kDrainAboveBytes = 64 * 1024;
+// Messages sent together: their blocks' cache lines come over from the dataplane's core together.
+constexpr std::uint32_t kRun = 32;
 
 dist_net_error_t error_of(SendResult result) {
   switch (result) {
@@ -61,11 +68,9 @@ TransmitHalf::TransmitHalf(Attachment& attachment)
       blocks_(arena_bytes_),
       quota_(host::Quota::of(attachment.offer().quota_percent, arena_bytes_, message_bytes_max_)),
       records_(kTransmitUnits),
+      asked_(kTransmitUnits),
       free_records_(kTransmitUnits),
       outcomes_(kOutcomesMax) {
-  for (std::uint32_t i = 0; i < kTransmitUnits; ++i) {
-    free_records_[i] = static_cast<std::uint16_t>(i);
-  }
   for (std::uint16_t i = 0; i < attachment.offer().peer_count; ++i) {
     peers_ |= std::uint64_t{1} << (attachment.offer().peers[i] - 1);
   }
@@ -175,12 +180,121 @@ dist_net_error_t TransmitHalf::check_room(const dist_net_outgoing_t& message, st
 
 // --- Sending -------------------------------------------------------------------------------------
 
-dist_net_error_t TransmitHalf::send(dist_net_outgoing_t& message) {
+std::uint32_t TransmitHalf::send(dist_net_outgoing_t* messages, std::uint32_t count) {
+  std::uint32_t sent = 0;
+  while (sent < count) {
+    const std::uint32_t run = send_run(messages + sent, count - sent);
+    sent += run;
+    if (run == kRun || sent == count) continue;
+    // Takes what a run does not, or says why not.
+    if (send_one(messages[sent]) != DIST_NET_SUCCESS) break;
+    ++sent;
+  }
+  return sent;
+}
+
+// How many messages like `first` there is room for; 0 when something is to be said about it.
+std::uint32_t TransmitHalf::run_room(const dist_net_outgoing_t& first) {
+  if (first.node == DIST_NET_BROADCAST || check(first) != DIST_NET_SUCCESS) return 0;
+  if (should_drain()) drain();
+  Route route;
+  if (find_route(first, route) != DIST_NET_SUCCESS) return 0;
+  if (check_room(first, 1) != DIST_NET_SUCCESS) return 0;
+  const auto node = static_cast<std::uint16_t>(first.node);
+  const std::uint32_t outcomes = (first.flags & DIST_NET_WANT_OUTCOME) == 0
+                                     ? kRun
+                                     : kOutcomesMax - outcomes_owed_ - (outcome_tail_ - outcome_head_);
+  return std::min({kRun, host::kTransmitRing - (tail_ - head_seen_), kTransmitUnits - units_,
+                   quota_.quota().messages - quota_.used(node).messages, outcomes});
+}
+
+// The messages at the front that differ in payload and token only, as far as there is room for
+// them.
+std::uint32_t TransmitHalf::send_run(dist_net_outgoing_t* messages, std::uint32_t count) {
+  const dist_net_outgoing_t first = messages[0];
+  const std::uint32_t limit = std::min(count, run_room(first));
+  if (limit == 0) return 0;
+  std::array<std::uint32_t, kRun> offsets;
+  const std::uint32_t run = place_run(messages, limit, offsets);
+  const auto node = static_cast<std::uint16_t>(first.node);
+  const auto flags = static_cast<std::uint8_t>(first.flags);
+  const auto priority = static_cast<std::uint8_t>(first.priority);
+  std::uint64_t bytes = 0;
+  std::uint32_t block_bytes_sum = 0, tail = tail_;
+  for (std::uint32_t i = 0; i < run; ++i) {
+    dist_net_outgoing_t& message = messages[i];
+    const auto length = static_cast<std::uint32_t>(message.size);
+    const std::uint32_t block_bytes = host::BlockAllocator::block_bytes(length);
+    const std::uint32_t offset = offsets[i];
+    host::copy_payload(arena_ + offset, static_cast<const std::byte*>(message.payload), length);
+    const std::uint16_t index = take_record();
+    if (flags != 0) asked_[index].token = message.token;
+    records_[index] = {offset, length, block_bytes, node, flags, true};
+    ring_[tail++ % host::kTransmitRing] = {
+        offset, length, first.type, node, priority, 0, index, 0};
+    message.accepted = 1;
+    bytes += length;
+    block_bytes_sum += block_bytes;
+  }
+  tail_ = tail;
+  units_ += run;
+  block_bytes_ += block_bytes_sum;
+  quota_.take_many(node, {run, block_bytes_sum});
+  if ((first.flags & DIST_NET_WANT_OUTCOME) != 0) outcomes_owed_ += run;
+  statistics_.messages_sent += run;
+  statistics_.bytes_sent += bytes;
+  return run;
+}
+
+// Finds how many of the messages differ from the first in payload and token only, and a block for
+// each. Fewer when blocks or the quota give out.
+std::uint32_t TransmitHalf::place_run(const dist_net_outgoing_t* messages, std::uint32_t limit,
+                                      std::span<std::uint32_t> offsets) {
+  const dist_net_outgoing_t& first = messages[0];
+  const host::Quota& used = quota_.used(static_cast<std::uint16_t>(first.node));
+  std::uint32_t bytes_room = quota_.quota().bytes - used.bytes;
+  std::uint32_t placed = 0;
+  while (placed < limit) {
+    // Blocks of one size at a time.
+    std::uint32_t end = placed, block_bytes = 0;
+    for (; end < limit; ++end) {
+      const dist_net_outgoing_t& message = messages[end];
+      if (message.node != first.node || message.type != first.type ||
+          message.priority != first.priority || message.flags != first.flags ||
+          message.size > message_bytes_max_ || (message.payload == nullptr && message.size != 0)) {
+        limit = end;
+        break;
+      }
+      const std::uint32_t needed =
+          host::BlockAllocator::block_bytes(static_cast<std::uint32_t>(message.size));
+      if (end == placed) block_bytes = needed;
+      if (needed != block_bytes) break;
+      if (block_bytes > bytes_room) {
+        limit = end;
+        break;
+      }
+      bytes_room -= block_bytes;
+    }
+    const std::size_t found =
+        blocks_.allocate_burst(block_bytes, offsets.subspan(placed, end - placed));
+    for (std::size_t i = 0; i < found; ++i) host::prefetch_to_write(arena_ + offsets[placed + i]);
+    placed += static_cast<std::uint32_t>(found);
+    if (placed != end) break;
+  }
+  return placed;
+}
+
+std::uint16_t TransmitHalf::take_record() {
+  if (free_head_ == free_tail_) return static_cast<std::uint16_t>(records_used_++);
+  return free_records_[free_head_++ % kTransmitUnits];
+}
+
+dist_net_error_t TransmitHalf::send_one(dist_net_outgoing_t& message) {
   message.accepted = 0;
   dist_net_error_t error = check(message);
   if (error != DIST_NET_SUCCESS) return error;
   if (message.payload == nullptr && message.size != 0) return fail(DIST_NET_INVALID_ARGUMENT);
-  if (units_ >= kDrainAboveUnits) drain();
+  if (should_drain()) drain();
   Route route;
   error = find_route(message, route);
   if (error == DIST_NET_SUCCESS) error = check_room(message, route.units);
@@ -218,7 +332,7 @@ dist_net_error_t TransmitHalf::commit(dist_net_claim_t& claim, dist_net_outgoing
   }
   dist_net_error_t error = check(message);
   if (error != DIST_NET_SUCCESS) return error;
-  if (units_ >= kDrainAboveUnits) drain();
+  if (should_drain()) drain();
   Route route;
   error = find_route(message, route);
   if (error == DIST_NET_SUCCESS) error = check_room(message, route.units);
@@ -241,18 +355,18 @@ dist_net_error_t TransmitHalf::abandon(dist_net_claim_t& claim) {
 void TransmitHalf::write(const dist_net_outgoing_t& message, const Route& route,
                          std::uint32_t offset, std::uint32_t block_bytes) {
   const bool wants_outcome = (message.flags & DIST_NET_WANT_OUTCOME) != 0;
-  const std::uint16_t index = free_records_[free_head_++ % kTransmitUnits];
+  const std::uint16_t index = take_record();
   const auto length = static_cast<std::uint32_t>(message.size);
   const auto to = static_cast<std::uint16_t>(message.node);
-  records_[index] = {.token = message.token,
-                     .peers = route.peers,
-                     .offset = offset,
-                     .block_bytes = block_bytes,
+  asked_[index] = {.token = message.token, .peers = route.peers};
+  records_[index] = {.offset = offset,
                      .length = length,
+                     .block_bytes = block_bytes,
                      .to = to,
                      .flags = static_cast<std::uint8_t>(message.flags),
                      .in_use = true};
   units_ += route.units;
+  block_bytes_ += block_bytes;
   if (route.peers == 0) {
     quota_.take(to, length);
     if (wants_outcome) ++outcomes_owed_;
@@ -300,9 +414,7 @@ bool TransmitHalf::drain() {
   if (tail == completion_head_) return false;
   for (; completion_head_ != tail; ++completion_head_) {
     const host::Completion& completion = completions_[completion_head_ % host::kCompletionRing];
-    for (std::uint32_t i = 0; i < completion.count; ++i) {
-      end(completion, static_cast<std::uint32_t>(completion.token + i));
-    }
+    end_run(completion);
   }
   control_.application.completion_head.store(completion_head_, std::memory_order_release);
   if (attachment_.wake_dataplane(host::kWakeForCompletions)) ++statistics_.bells_rung;
@@ -318,28 +430,75 @@ bool TransmitHalf::finds_room() {
   return has_drained || tail_ - head_seen_ < host::kTransmitRing;
 }
 
+bool TransmitHalf::should_drain() const {
+  return units_ >= kDrainAboveUnits || block_bytes_ >= kDrainAboveBytes;
+}
+
+// Ends what `completion` speaks of. Messages to one node of which nobody asked for the outcome, the
+// common ones, are given back together.
+void TransmitHalf::end_run(const host::Completion& completion) {
+  const auto first = static_cast<std::uint32_t>(completion.token);
+  const bool is_final = (completion.flags & host::kCompletionFinal) != 0;
+  Record* const records = records_.data();
+  std::uint16_t* const free_records = free_records_.data();
+  std::array<std::uint32_t, kRun> offsets;
+  std::uint32_t index = first;
+  const std::uint32_t last = first + completion.count;
+  while (index != last) {
+    const bool is_plain = is_final && index < kTransmitUnits && records[index].in_use &&
+                          records[index].flags == 0 && records[index].to != kBroadcast.value;
+    if (!is_plain) {
+      end(completion, index++);
+      continue;
+    }
+    // Those like it.
+    const std::uint16_t node = records[index].to;
+    const std::uint32_t block_bytes = records[index].block_bytes;
+    const std::uint32_t limit = std::min({last - index, kRun, kTransmitUnits - index});
+    std::uint32_t run = 0, quota_bytes = 0, free_tail = free_tail_;
+    for (; run < limit; ++run, ++index) {
+      Record& record = records[index];
+      if (!record.in_use || record.flags != 0 || record.to != node ||
+          record.block_bytes != block_bytes) {
+        break;
+      }
+      record.in_use = false;
+      offsets[run] = record.offset;
+      quota_bytes += host::BlockAllocator::block_bytes(record.length);
+      free_records[free_tail++ % kTransmitUnits] = static_cast<std::uint16_t>(index);
+    }
+    free_tail_ = free_tail;
+    units_ -= run;
+    block_bytes_ -= run * block_bytes;
+    quota_.give_back_many(node, {run, quota_bytes});
+    blocks_.release_burst(std::span{offsets}.first(run), block_bytes);
+    count(completion.result, run);
+  }
+}
+
 void TransmitHalf::end(const host::Completion& completion, std::uint32_t index) {
   if (index >= kTransmitUnits || !records_[index].in_use) return;
   Record& record = records_[index];
   if ((completion.flags & host::kCompletionFinal) == 0) {
     const std::uint64_t bit = std::uint64_t{1} << ((completion.peer - 1) & 63);
-    if ((record.peers & bit) == 0) return;
-    record.peers &= ~bit;
+    std::uint64_t& peers = asked_[index].peers;
+    if ((peers & bit) == 0) return;
+    peers &= ~bit;
     --units_;
     quota_.give_back(completion.peer, record.length);
-    report(record, completion.peer, completion.result);
+    report(index, completion.peer, completion.result);
     return;
   }
   if (record.to != kBroadcast.value) {
     quota_.give_back(record.to, record.length);
-    report(record, record.to, completion.result);
+    report(index, record.to, completion.result);
   } else {
     // Refused as a whole: none of its peers was told apart.
-    for (std::uint64_t left = record.peers; left != 0; left &= left - 1) {
+    for (std::uint64_t left = asked_[index].peers; left != 0; left &= left - 1) {
       const auto node = static_cast<std::uint16_t>(std::countr_zero(left) + 1);
       --units_;
       quota_.give_back(node, record.length);
-      report(record, node, completion.result);
+      report(index, node, completion.result);
     }
   }
   --units_;
@@ -348,36 +507,37 @@ void TransmitHalf::end(const host::Completion& completion, std::uint32_t index) 
 
 void TransmitHalf::give_back(Record& record, std::uint32_t index) {
   blocks_.release(record.offset, record.block_bytes);
+  block_bytes_ -= record.block_bytes;
   record.in_use = false;
   free_records_[free_tail_++ % kTransmitUnits] = static_cast<std::uint16_t>(index);
 }
 
-void TransmitHalf::count(std::uint8_t result) {
+void TransmitHalf::count(std::uint8_t result, std::uint32_t messages) {
   switch (static_cast<Outcome>(result)) {
     case Outcome::kDelivered:
-      ++statistics_.delivered;
+      statistics_.delivered += messages;
       return;
     case Outcome::kNoReceiver:
-      ++statistics_.no_receiver;
+      statistics_.no_receiver += messages;
       return;
     case Outcome::kUnknown:
-      ++statistics_.unknown;
+      statistics_.unknown += messages;
       return;
     case Outcome::kNotSent:
-      ++statistics_.not_sent;
+      statistics_.not_sent += messages;
       return;
   }
-  ++statistics_.not_sent;
-  ++statistics_.refused_late;
+  statistics_.not_sent += messages;
+  statistics_.refused_late += messages;
 }
 
-void TransmitHalf::report(const Record& record, std::uint32_t node, std::uint8_t result) {
-  count(result);
-  if ((record.flags & DIST_NET_WANT_OUTCOME) == 0) return;
+void TransmitHalf::report(std::uint32_t index, std::uint32_t node, std::uint8_t result) {
+  count(result, 1);
+  if ((records_[index].flags & DIST_NET_WANT_OUTCOME) == 0) return;
   --outcomes_owed_;
   const bool is_refusal = result >= host::kRefused;
   outcomes_[outcome_tail_++ % kOutcomesMax] = {
-      .token = record.token,
+      .token = asked_[index].token,
       .node = node,
       .outcome = is_refusal ? DIST_NET_NOT_SENT : static_cast<dist_net_outcome_t>(result),
       .error = is_refusal ? error_of(static_cast<SendResult>(result - host::kRefused))

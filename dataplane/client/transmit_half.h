@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "dataplane/client/attachment.h"
@@ -27,8 +28,10 @@ class TransmitHalf {
 
   explicit TransmitHalf(Attachment& attachment);
 
-  // A copy of message.payload, or (commit) what was written into the claim. Sets message.accepted.
-  dist_net_error_t send(dist_net_outgoing_t& message);
+  // Copies of the payloads of up to `count` messages, in order. Sets `accepted` of those it took and
+  // of the one it refused, if any. Returns how many it took.
+  std::uint32_t send(dist_net_outgoing_t* messages, std::uint32_t count);
+  // What was written into the claim. Sets message.accepted.
   dist_net_error_t claim(std::size_t size, dist_net_claim_t& claim);
   dist_net_error_t commit(dist_net_claim_t& claim, dist_net_outgoing_t& message);
   dist_net_error_t abandon(dist_net_claim_t& claim);
@@ -52,13 +55,17 @@ class TransmitHalf {
   std::uint32_t units_in_use() const { return units_; }
 
  private:
+  // A message without outcome. `asked_` says more of those that need it.
   struct Record {
-    std::uint64_t token;
-    std::uint64_t peers;  // of a broadcast
-    std::uint32_t offset, block_bytes, length;
+    std::uint32_t offset, length, block_bytes;
     std::uint16_t to;
     std::uint8_t flags;
     bool in_use;
+  };
+  static_assert(sizeof(Record) == 16);
+  struct Asked {
+    std::uint64_t token;  // with DIST_NET_WANT_OUTCOME
+    std::uint64_t peers;  // of a broadcast: not heard of yet
   };
   // Where a message may go, once everything that can refuse it has been asked.
   struct Route {
@@ -66,6 +73,12 @@ class TransmitHalf {
     std::uint32_t units = 1;
   };
 
+  dist_net_error_t send_one(dist_net_outgoing_t& message);
+  std::uint32_t send_run(dist_net_outgoing_t* messages, std::uint32_t count);
+  std::uint32_t place_run(const dist_net_outgoing_t* messages, std::uint32_t limit,
+                          std::span<std::uint32_t> offsets);
+  std::uint32_t run_room(const dist_net_outgoing_t& first);
+  std::uint16_t take_record();
   dist_net_error_t check(const dist_net_outgoing_t& message) const;
   dist_net_error_t find_route(const dist_net_outgoing_t& message, Route& route);
   dist_net_error_t check_room(const dist_net_outgoing_t& message, std::uint32_t units);
@@ -75,9 +88,11 @@ class TransmitHalf {
   void write(const dist_net_outgoing_t& message, const Route& route, std::uint32_t offset,
              std::uint32_t block_bytes);
   void end(const host::Completion& completion, std::uint32_t index);
+  void end_run(const host::Completion& completion);
+  bool should_drain() const;
   void give_back(Record& record, std::uint32_t index);
-  void report(const Record& record, std::uint32_t node, std::uint8_t result);
-  void count(std::uint8_t result);
+  void report(std::uint32_t index, std::uint32_t node, std::uint8_t result);
+  void count(std::uint8_t result, std::uint32_t messages);
 
   Attachment& attachment_;
   host::ChannelControl& control_;
@@ -89,13 +104,16 @@ class TransmitHalf {
 
   std::uint32_t tail_ = 0, shown_tail_ = 0, head_seen_ = 0, completion_head_ = 0;
   std::uint32_t units_ = 0;
+  std::uint32_t block_bytes_ = 0;  // of records in use
   host::BlockAllocator blocks_;
   host::QuotaLedger quota_;
   std::uint64_t peers_ = 0;  // bit n: node n + 1 is a peer
   std::vector<Record> records_;
-  // First in, first out, so that tokens in flight are consecutive and complete together.
+  std::vector<Asked> asked_;  // by record
+  // First in, first out, so that tokens in flight are consecutive and complete together; but only
+  // as many go round as were ever needed at once, so that they stay in the cache.
   std::vector<std::uint16_t> free_records_;
-  std::uint32_t free_head_ = 0, free_tail_ = host::kTransmitUnits;
+  std::uint32_t free_head_ = 0, free_tail_ = 0, records_used_ = 0;
   std::vector<dist_net_outcome_report_t> outcomes_;
   std::uint32_t outcome_head_ = 0, outcome_tail_ = 0, outcomes_owed_ = 0;
   dist_net_statistics_t statistics_{};

@@ -3,6 +3,7 @@
 // concurrently; no call blocks or allocates.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -31,6 +32,11 @@ class Sender {
     return accepted;
   }
 
+  // A burst from an endpoint of this node to whoever here is bound to its type. Returns how many,
+  // from the first on, were delivered: that is their outcome, and no on_outcome follows for them.
+  // The next one, if any, is for send() to deliver or to refuse. Priority and lengths are valid.
+  [[nodiscard]] virtual std::size_t deliver_local(const InboundBurst& /*burst*/) { return 0; }
+
   virtual NodeId self() const = 0;
   // The configured peers, in ascending order, without self.
   virtual std::span<const NodeId> peers() const = 0;
@@ -56,6 +62,10 @@ class Endpoint {
     count = result == DeliverResult::kBusy ? 0 : 1;
     return result;
   }
+
+  // A burst of them. Returns how many, from the first on, are now delivered; the next one, if any,
+  // is for on_message() to take or to refuse.
+  [[nodiscard]] virtual std::size_t on_messages(const InboundBurst& /*burst*/) { return 0; }
 
   // The payload named by `token` is the endpoint's again. Called for every accepted message.
   virtual void on_outcome(NodeId peer, std::uint64_t token, Outcome outcome) = 0;

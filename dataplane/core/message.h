@@ -69,6 +69,15 @@ struct InboundMessage {
   }
 };
 
+// Whole, verified messages that differ in nothing but their payloads, in order; each payload is one
+// piece. They live only during the call that hands them over.
+struct InboundBurst {
+  NodeId from;
+  MessageType type;
+  Priority priority;
+  std::span<const std::span<const std::byte>> payloads;
+};
+
 enum class DeliverResult : std::uint8_t {
   kDelivered,
   kNoReceiver,

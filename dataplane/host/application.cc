@@ -49,9 +49,8 @@ Application::Application(const ApplicationConfig& config, const ChannelGeometry&
   for (std::uint32_t i = kTransmitUnits; i-- > 0;) {
     free_units_.push_back(static_cast<std::uint16_t>(i));
   }
-  free_slots_.reserve(kReceiveSlots);
-  for (std::uint32_t i = kReceiveSlots; i-- > 0;) {
-    free_slots_.push_back(static_cast<std::uint16_t>(i));
+  for (std::uint32_t i = 0; i < kReceiveSlots; ++i) {
+    free_slots_[i] = static_cast<std::uint16_t>(kReceiveSlots - 1 - i);
   }
   parked_lanes_.reserve(lanes_.size());
   for (const NodeId peer : config_.peers) known_peers_ |= std::uint64_t{1} << (peer.value - 1);
@@ -81,6 +80,9 @@ std::uint32_t Application::take_descriptors(Sender& sender) {
   const std::uint32_t burst = std::min(waiting, kTransmitBurst);
   std::uint32_t taken = 0;
   while (taken < burst && !deaf_) {
+    const std::uint32_t delivered = take_local(burst - taken, sender);
+    taken += delivered;
+    if (taken == burst || delivered == kLocalBurst) continue;
     const auto descriptor = copy_once(&transmit_ring_[transmit_head_ % kTransmitRing]);
     if (!is_well_formed(descriptor)) {
       violation(1);
@@ -303,7 +305,7 @@ void Application::complete(const Completion& completion) {
                      completion.result == last.result &&
                      completion.token == last.token + last.count;
   if (joins) {
-    ++last.count;
+    last.count += completion.count;
   } else {
     last = completion;
     ++completion_tail_;
@@ -326,9 +328,9 @@ bool Application::read_completion_head() {
 
 DeliverResult Application::on_message(const InboundMessage& message) {
   if (deaf_) return DeliverResult::kNoReceiver;
-  if (free_slots_.empty()) take_returns();
+  if (free_slot_count_ == 0) take_returns();
   std::uint32_t offset = 0;
-  const bool has_slot = !free_slots_.empty();
+  const bool has_slot = free_slot_count_ != 0;
   if (has_slot && message.length != 0) offset = receive_blocks_.allocate(message.length);
   if (!has_slot || offset == BlockAllocator::kNone) {
     stalled_ = true;
@@ -336,8 +338,7 @@ DeliverResult Application::on_message(const InboundMessage& message) {
     return DeliverResult::kBusy;
   }
   message.copy_to(receive_arena_ + offset);
-  const std::uint16_t index = free_slots_.back();
-  free_slots_.pop_back();
+  const std::uint16_t index = free_slots_[--free_slot_count_];
   Slot& slot = slots_[index];
   slot.offset = offset;
   slot.length = message.length;
@@ -366,20 +367,24 @@ std::uint32_t Application::take_returns() {
     violation(kViolationsMax);
     return 0;
   }
+  Slot* const slots = slots_.data();
+  std::uint32_t free_slots = free_slot_count_;
   for (; return_head_ != tail && !deaf_; ++return_head_) {
-    const std::uint32_t returned = copy_once(&return_ring_[return_head_ % kReceiveSlots]);
+    const auto returned =
+        word_once<std::uint32_t>(&return_ring_[return_head_ % kReceiveSlots]);
     const std::uint32_t index = returned & 0xffff;
-    if (index >= kReceiveSlots || !slots_[index].in_use ||
-        slots_[index].generation != returned >> 16) {
+    if (index >= kReceiveSlots || !slots[index].in_use ||
+        slots[index].generation != returned >> 16) {
       violation(1);
       continue;
     }
-    Slot& slot = slots_[index];
+    Slot& slot = slots[index];
     if (slot.length != 0) receive_blocks_.release(slot.offset, slot.length);
     slot.in_use = false;
     ++slot.generation;
-    free_slots_.push_back(static_cast<std::uint16_t>(index));
+    free_slots_[free_slots++] = static_cast<std::uint16_t>(index);
   }
+  free_slot_count_ = free_slots;
   return count;
 }
 

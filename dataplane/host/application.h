@@ -45,6 +45,8 @@ struct ApplicationCounters {
 inline constexpr std::uint32_t kViolationsMax = 16;
 inline constexpr std::uint32_t kTransmitBurst = 256;  // descriptors taken in one poll
 
+inline constexpr std::uint32_t kLocalBurst = 32;  // of those, delivered within the node at a time
+
 struct ApplicationConfig {
   std::uint16_t index = 0;  // names the endpoint, below kApplicationsMax
   NodeId self;
@@ -62,6 +64,7 @@ class Application final : public Endpoint {
               SharedSegment segment);
 
   DeliverResult on_message(const InboundMessage& message) override;
+  std::size_t on_messages(const InboundBurst& burst) override;
   void on_outcome(NodeId peer, std::uint64_t token, Outcome outcome) override;
   std::uint32_t poll(Nanos now, Sender& sender) override;
   void publish() override;
@@ -80,7 +83,7 @@ class Application final : public Endpoint {
     return kTransmitUnits - static_cast<std::uint32_t>(free_units_.size());
   }
   std::uint32_t slots_in_use() const {
-    return kReceiveSlots - static_cast<std::uint32_t>(free_slots_.size());
+    return kReceiveSlots - free_slot_count_;
   }
 
  private:
@@ -114,6 +117,10 @@ class Application final : public Endpoint {
   std::uint32_t take_returns();
   std::uint32_t retry_parked(Sender& sender);
   std::uint32_t take_descriptors(Sender& sender);
+  std::uint32_t take_local(std::uint32_t limit, Sender& sender);
+  std::uint32_t local_length_max() const;
+  std::size_t place(std::span<const std::span<const std::byte>> payloads,
+                    std::span<std::uint32_t> offsets);
   enum class Taken : std::uint8_t { kDone, kNoRoom };
   Taken take(const TransmitDescriptor& descriptor, Sender& sender);
   Taken take_broadcast(const TransmitDescriptor& descriptor, Sender& sender);
@@ -124,6 +131,7 @@ class Application final : public Endpoint {
   void park(std::uint16_t index);
   void end_unit(std::uint16_t index, std::uint8_t result);
   void complete(const Completion& completion);
+  void complete_delivered(std::span<const std::uint64_t> tokens);
   void refuse(const TransmitDescriptor& descriptor, SendResult result);
   std::uint16_t new_unit();
   std::size_t lane_index(std::uint16_t node, std::uint8_t priority) const {
@@ -163,13 +171,19 @@ class Application final : public Endpoint {
   std::vector<std::uint16_t> parked_lanes_;  // those with anything in them
   std::uint64_t known_peers_ = 0;            // bit n: node n + 1
   Completion last_completion_{};
+  struct LocalRun {
+    std::array<std::span<const std::byte>, kLocalBurst> payloads;
+    std::array<std::uint64_t, kLocalBurst> tokens;
+  };
+  LocalRun local_{};  // of the burst being delivered
 
   // Receiving.
   std::uint32_t receive_tail_ = 0;
   std::uint32_t return_head_ = 0;
   BlockAllocator receive_blocks_;
   std::vector<Slot> slots_;
-  std::vector<std::uint16_t> free_slots_;
+  std::array<std::uint16_t, kReceiveSlots> free_slots_;  // a stack
+  std::uint32_t free_slot_count_ = kReceiveSlots;
 
   // What the application has been shown; publish() compares.
   std::uint32_t shown_transmit_head_ = 0, shown_completion_tail_ = 0, shown_receive_tail_ = 0;

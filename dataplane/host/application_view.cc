@@ -143,7 +143,7 @@ ChannelCounts Application::counts() const {
 }
 
 void Application::tell_verdict(Verdict verdict) {
-  control().dataplane.verdict.store(verdict, std::memory_order_release);
+  control().verdict.value.store(verdict, std::memory_order_release);
   ring_bell(config_.bell);
 }
 

@@ -13,6 +13,7 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "dataplane/base/check.h"
@@ -32,8 +33,7 @@ class BlockAllocator {
     for (unsigned order = 0; order < kOrders; ++order) {
       // No more than a sixteenth of the arena waits in any one cache.
       const std::uint32_t depth = std::min(kCacheDepthMax, (blocks_ / 16) >> order);
-      caches_[order].reserve(depth);
-      cache_depth_[order] = depth;
+      caches_[order].blocks.resize(depth);
     }
     std::uint32_t block = 0;
     while (block < blocks_) {
@@ -55,10 +55,8 @@ class BlockAllocator {
     const unsigned order = order_of(bytes);
     if (order >= kOrders) return kNone;
     auto& cache = caches_[order];
-    if (!cache.empty()) {
-      const std::uint32_t block = cache.back();
-      cache.pop_back();
-      return block * kBlockBytes;
+    if (cache.count != 0) [[likely]] {
+      return cache.blocks[--cache.count] * kBlockBytes;
     }
     std::uint32_t block = take(order);
     if (block == kNone) {
@@ -68,15 +66,42 @@ class BlockAllocator {
     return block == kNone ? kNone : block * kBlockBytes;
   }
 
+  // As many of them as there are, and as `offsets` has room for; returns how many.
+  [[nodiscard]] std::size_t allocate_burst(std::uint32_t bytes, std::span<std::uint32_t> offsets) {
+    const unsigned order = order_of(bytes);
+    if (order >= kOrders) return 0;
+    Cache& cache = caches_[order];
+    const std::uint32_t cached =
+        std::min(static_cast<std::uint32_t>(offsets.size()), cache.count);
+    const std::uint32_t* last = cache.blocks.data() + cache.count;
+    for (std::uint32_t i = 0; i < cached; ++i) offsets[i] = *--last * kBlockBytes;
+    cache.count -= cached;
+    std::size_t count = cached;
+    while (count < offsets.size()) {
+      offsets[count] = allocate(bytes);
+      if (offsets[count] == kNone) break;
+      ++count;
+    }
+    return count;
+  }
+
   // Takes back what allocate(bytes) returned; `bytes` needs the same block as then.
   void release(std::uint32_t offset, std::uint32_t bytes) {
     const unsigned order = order_of(bytes);
     auto& cache = caches_[order];
-    if (cache.size() < cache_depth_[order]) {
-      cache.push_back(offset / kBlockBytes);
+    if (cache.count < cache.blocks.size()) [[likely]] {
+      cache.blocks[cache.count++] = offset / kBlockBytes;
     } else {
       merge(offset / kBlockBytes, order);
     }
+  }
+  void release_burst(std::span<const std::uint32_t> offsets, std::uint32_t bytes) {
+    Cache& cache = caches_[order_of(bytes)];
+    const std::size_t cached = std::min(offsets.size(), cache.blocks.size() - cache.count);
+    std::uint32_t* next = cache.blocks.data() + cache.count;
+    for (std::size_t i = 0; i < cached; ++i) *next++ = offsets[i] / kBlockBytes;
+    cache.count += static_cast<std::uint32_t>(cached);
+    for (std::size_t i = cached; i < offsets.size(); ++i) release(offsets[i], bytes);
   }
 
  private:
@@ -85,6 +110,10 @@ class BlockAllocator {
   static constexpr std::uint8_t kNotFree = 0xff;
   struct Links {
     std::uint32_t next, previous;
+  };
+  struct Cache {
+    std::vector<std::uint32_t> blocks;  // as many as it may hold
+    std::uint32_t count = 0;
   };
 
   static constexpr unsigned order_of(std::uint32_t bytes) {
@@ -138,9 +167,9 @@ class BlockAllocator {
   bool drain_caches() {
     bool any = false;
     for (unsigned order = 0; order < kOrders; ++order) {
-      for (const std::uint32_t block : caches_[order]) merge(block, order);
-      any = any || !caches_[order].empty();
-      caches_[order].clear();
+      Cache& cache = caches_[order];
+      any = any || cache.count != 0;
+      while (cache.count != 0) merge(cache.blocks[--cache.count], order);
     }
     return any;
   }
@@ -149,8 +178,7 @@ class BlockAllocator {
   std::vector<Links> links_;              // of free blocks, by first block
   std::vector<std::uint8_t> free_order_;  // of a free block's first; kNotFree elsewhere
   std::array<std::uint32_t, kOrders> heads_{};
-  std::array<std::vector<std::uint32_t>, kOrders> caches_;
-  std::array<std::uint32_t, kOrders> cache_depth_{};
+  std::array<Cache, kOrders> caches_;
 };
 
 }  // namespace ringroad::host

@@ -28,7 +28,7 @@
 
 namespace ringroad::host {
 
-inline constexpr std::uint32_t kLayoutVersion = 2;
+inline constexpr std::uint32_t kLayoutVersion = 3;
 
 // A message on its way out. `offset` and `length` lie within the transmit arena.
 struct TransmitDescriptor {
@@ -109,7 +109,6 @@ struct alignas(kCacheLineBytes) DataplaneIndices {
   std::atomic<std::uint32_t> transmit_head;
   std::atomic<std::uint32_t> completion_tail;
   std::atomic<std::uint32_t> receive_tail;
-  std::atomic<Verdict> verdict;
   // Counts what no ring tells: states of `peers` that changed, and transmit descriptors taken from
   // a ring that was full. A program that waits remembers it at each return, and so misses none
   // that came between its look and its sleep.
@@ -119,6 +118,7 @@ struct alignas(kCacheLineBytes) DataplaneIndices {
 struct ChannelControl {
   ApplicationIndices application;
   DataplaneIndices dataplane;
+  Line<Verdict> verdict;                   // apart: looked at in every call, written once
   Line<std::uint32_t> application_asleep;  // set by the application; cleared with its bell rung
   Line<std::uint32_t> dataplane_asleep;    // kWake... bits, set and cleared by the dataplane
   // By node id and priority; node 0 is unused.
@@ -127,9 +127,10 @@ struct ChannelControl {
 static_assert(std::is_standard_layout_v<ChannelControl>);
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
 static_assert(offsetof(ChannelControl, dataplane) == 64);
-static_assert(offsetof(ChannelControl, application_asleep) == 128);
-static_assert(offsetof(ChannelControl, dataplane_asleep) == 192);
-static_assert(offsetof(ChannelControl, peers) == 256);
+static_assert(offsetof(ChannelControl, verdict) == 128);
+static_assert(offsetof(ChannelControl, application_asleep) == 192);
+static_assert(offsetof(ChannelControl, dataplane_asleep) == 256);
+static_assert(offsetof(ChannelControl, peers) == 320);
 static_assert(sizeof(ChannelControl) <= 4096);
 
 // Descriptors in flight between application and dataplane: 32 KB of ring.
@@ -199,6 +200,16 @@ inline T copy_once(const T* shared) {
   T local;
   std::memcpy(&local, shared, sizeof local);
   asm volatile("" : "+m"(local) : : "memory");
+  return local;
+}
+
+// One word of it, likewise, straight into a register.
+template <typename T>
+inline T word_once(const void* shared) {
+  static_assert(std::is_integral_v<T>);
+  T local;
+  std::memcpy(&local, shared, sizeof local);
+  asm volatile("" : "+r"(local));
   return local;
 }
 

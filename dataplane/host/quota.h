@@ -43,6 +43,15 @@ class QuotaLedger {
     --used_[node].messages;
     used_[node].bytes -= BlockAllocator::block_bytes(length);
   }
+  // Messages and bytes of whole blocks at once.
+  void take_many(std::uint16_t node, Quota share) {
+    used_[node].messages += share.messages;
+    used_[node].bytes += share.bytes;
+  }
+  void give_back_many(std::uint16_t node, Quota share) {
+    used_[node].messages -= share.messages;
+    used_[node].bytes -= share.bytes;
+  }
   const Quota& quota() const { return quota_; }
   const Quota& used(std::uint16_t node) const { return used_[node]; }
 

@@ -114,7 +114,7 @@ class RawProgram {
     ring[tail_++ % kTransmitRing] = descriptor;
     control().application.transmit_tail.store(tail_, std::memory_order_release);
   }
-  Verdict verdict() { return control().dataplane.verdict.load(); }
+  Verdict verdict() { return control().verdict.value.load(); }
 
   Descriptor socket, memory, bell;
   SocketMessage message;
