@@ -215,6 +215,9 @@ std::uint32_t TransmitHalf::send_run(dist_net_outgoing_t* messages, std::uint32_
   const std::uint32_t limit = std::min(count, run_room(first));
   if (limit == 0) return 0;
   std::array<std::uint32_t, kRun> offsets;
+  for (std::uint32_t i = 0; i < limit; i += 2) {
+    host::prefetch_to_write(&ring_[(tail_ + i) % host::kTransmitRing]);
+  }
   const std::uint32_t run = place_run(messages, limit, offsets);
   const auto node = static_cast<std::uint16_t>(first.node);
   const auto flags = static_cast<std::uint8_t>(first.flags);

@@ -66,8 +66,10 @@ std::uint32_t Application::take_local(std::uint32_t limit, Sender& sender) {
   auto& [payloads, tokens] = local_;
   std::uint32_t count = 0;
   for (; count < limit; ++count) {
-    __builtin_prefetch(
-        &transmit_ring_[(transmit_head_ + count + kDescriptorsAhead) % kTransmitRing]);
+    if (count + kDescriptorsAhead < limit) {
+      __builtin_prefetch(
+          &transmit_ring_[(transmit_head_ + count + kDescriptorsAhead) % kTransmitRing]);
+    }
     const DescriptorWords next{&transmit_ring_[(transmit_head_ + count) % kTransmitRing]};
     if (next.header != first.header || next.length() > length_max ||
         next.offset() > geometry_.transmit_arena_bytes - next.length()) {
@@ -137,6 +139,9 @@ std::size_t Application::on_messages(const InboundBurst& burst) {
       std::min<std::size_t>({burst.payloads.size(), free_slot_count_, kLocalBurst});
   std::array<std::uint32_t, kLocalBurst> offsets;
   const std::size_t placed = place(burst.payloads.first(count), offsets);
+  for (std::size_t i = 0; i < placed; i += 2) {
+    prefetch_to_write(&receive_ring_[(receive_tail_ + i) % kReceiveSlots]);
+  }
   std::uint64_t bytes = 0;
   Slot* const slots = slots_.data();
   std::uint32_t tail = receive_tail_, free_slots = free_slot_count_;
