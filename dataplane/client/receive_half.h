@@ -36,10 +36,10 @@ class ReceiveHalf {
       const host::ReceiveDescriptor& descriptor = ring_[head_ % host::kReceiveSlots];
       messages[i] = {.payload = arena_ + descriptor.offset,
                          .size = descriptor.length,
-                         .from = descriptor.from,
+                         .from = descriptor.from(),
                          .type = descriptor.type,
-                         .priority = descriptor.priority,
-                         .handle = descriptor.slot};
+                         .priority = descriptor.priority(),
+                         .handle = descriptor.handle()};
       __builtin_prefetch(messages[i].payload);
       bytes += descriptor.length;
     }

@@ -61,6 +61,7 @@ TransmitHalf::TransmitHalf(Attachment& attachment)
     : attachment_(attachment),
       control_(attachment.control()),
       ring_(attachment.at<host::TransmitDescriptor>(attachment.offer().geometry.transmit_ring)),
+      masks_(attachment.at<std::uint64_t>(host::transmit_masks(attachment.offer().geometry))),
       completions_(attachment.at<host::Completion>(attachment.offer().geometry.completion_ring)),
       arena_(attachment.at<std::byte>(attachment.offer().geometry.transmit_arena)),
       message_bytes_max_(attachment.offer().message_bytes_max),
@@ -215,7 +216,7 @@ std::uint32_t TransmitHalf::send_run(dist_net_outgoing_t* messages, std::uint32_
   const std::uint32_t limit = std::min(count, run_room(first));
   if (limit == 0) return 0;
   std::array<std::uint32_t, kRun> offsets;
-  for (std::uint32_t i = 0; i < limit; i += 2) {
+  for (std::uint32_t i = 0; i < limit; i += 4) {
     host::prefetch_to_write(&ring_[(tail_ + i) % host::kTransmitRing]);
   }
   const std::uint32_t run = place_run(messages, limit, offsets);
@@ -234,7 +235,7 @@ std::uint32_t TransmitHalf::send_run(dist_net_outgoing_t* messages, std::uint32_
     if (flags != 0) asked_[index].token = message.token;
     records_[index] = {offset, length, block_bytes, node, flags, true};
     ring_[tail++ % host::kTransmitRing] = {
-        offset, length, first.type, node, priority, 0, index, 0};
+        offset, length, first.type, index, static_cast<std::uint8_t>(node), priority};
     message.accepted = 1;
     bytes += length;
     block_bytes_sum += block_bytes;
@@ -385,15 +386,16 @@ void TransmitHalf::write(const dist_net_outgoing_t& message, const Route& route,
     statistics_.bytes_sent += std::uint64_t{length} * nodes;
   }
   // Of a broadcast, the quota of each peer comes back with that peer's outcome.
+  const bool is_broadcast = route.peers != 0;
+  if (is_broadcast) masks_[tail_ % host::kTransmitRing] = route.peers;
+  const std::uint8_t each = is_broadcast ? host::kTransmitEachOutcome : std::uint8_t{0};
   ring_[tail_ % host::kTransmitRing] = {
       .offset = offset,
       .length = length,
       .type = message.type,
-      .to = to,
-      .priority = static_cast<std::uint8_t>(message.priority),
-      .flags = route.peers != 0 ? host::kTransmitEachOutcome : std::uint8_t{0},
       .token = index,
-      .peers = route.peers};
+      .to = is_broadcast ? host::kToPeers : static_cast<std::uint8_t>(to),
+      .options = static_cast<std::uint8_t>(message.priority | each)};
   ++tail_;
 }
 

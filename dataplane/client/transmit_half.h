@@ -97,6 +97,7 @@ class TransmitHalf {
   Attachment& attachment_;
   host::ChannelControl& control_;
   host::TransmitDescriptor* ring_;
+  std::uint64_t* masks_;
   const host::Completion* completions_;
   std::byte* arena_;
   std::uint32_t message_bytes_max_;

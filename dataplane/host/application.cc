@@ -19,6 +19,11 @@ std::uint8_t worse(std::uint8_t a, std::uint8_t b) {
   return rank(b) > rank(a) ? b : a;
 }
 
+constexpr std::uint16_t next_generation(std::uint16_t generation) {
+  return static_cast<std::uint16_t>((generation + 1) &
+                                    ((1U << ReceiveDescriptor::kGenerationBits) - 1));
+}
+
 constexpr std::uint8_t refused(SendResult result) {
   return static_cast<std::uint8_t>(kRefused + static_cast<std::uint8_t>(result));
 }
@@ -32,7 +37,8 @@ Application::Application(const ApplicationConfig& config, const ChannelGeometry&
       segment_(std::move(segment)),
       control_(reinterpret_cast<ChannelControl*>(segment_.data())),
       transmit_ring_(
-          reinterpret_cast<TransmitDescriptor*>(segment_.data() + geometry.transmit_ring)),
+          reinterpret_cast<const TransmitDescriptor*>(segment_.data() + geometry.transmit_ring)),
+      transmit_masks_(reinterpret_cast<const std::uint64_t*>(segment_.data() + transmit_masks(geometry))),
       completion_ring_(reinterpret_cast<Completion*>(segment_.data() + geometry.completion_ring)),
       receive_ring_(reinterpret_cast<ReceiveDescriptor*>(segment_.data() + geometry.receive_ring)),
       return_ring_(reinterpret_cast<std::uint32_t*>(segment_.data() + geometry.return_ring)),
@@ -83,15 +89,15 @@ std::uint32_t Application::take_descriptors(Sender& sender) {
     const std::uint32_t delivered = take_local(burst - taken, sender);
     taken += delivered;
     if (taken == burst || delivered == kLocalBurst) continue;
-    const auto descriptor = copy_once(&transmit_ring_[transmit_head_ % kTransmitRing]);
-    if (!is_well_formed(descriptor)) {
+    const Request request = read_request();
+    if (!is_well_formed(request)) {
       violation(1);
-    } else if (take(descriptor, sender) == Taken::kNoRoom) {
+    } else if (take(request, sender) == Taken::kNoRoom) {
       stuck_ = true;
       break;
     } else {
       add(counters_.messages_taken);
-      add(counters_.bytes_taken, descriptor.length);
+      add(counters_.bytes_taken, request.length);
     }
     ++transmit_head_;
     ++taken;
@@ -99,41 +105,55 @@ std::uint32_t Application::take_descriptors(Sender& sender) {
   return taken;
 }
 
-bool Application::is_well_formed(const TransmitDescriptor& descriptor) const {
-  return descriptor.offset <= geometry_.transmit_arena_bytes &&
-         descriptor.length <= geometry_.transmit_arena_bytes - descriptor.offset &&
-         (descriptor.flags & ~kTransmitFlagsKnown) == 0;
+Application::Request Application::read_request() const {
+  const std::uint32_t at = transmit_head_ % kTransmitRing;
+  const auto shared = copy_once(&transmit_ring_[at]);
+  const bool is_broadcast = shared.to == kToPeers;
+  return {.peers = is_broadcast ? word_once<std::uint64_t>(&transmit_masks_[at]) : 0,
+          .offset = shared.offset,
+          .length = shared.length,
+          .type = shared.type,
+          .token = shared.token,
+          .to = is_broadcast ? kBroadcast.value : std::uint16_t{shared.to},
+          .priority = static_cast<std::uint8_t>(shared.options & kTransmitPriority),
+          .flags = static_cast<std::uint8_t>(shared.options & ~kTransmitPriority)};
 }
 
-Application::Taken Application::take(const TransmitDescriptor& descriptor, Sender& sender) {
-  if (descriptor.to == kBroadcast.value) return take_broadcast(descriptor, sender);
+bool Application::is_well_formed(const Request& request) const {
+  return request.offset <= geometry_.transmit_arena_bytes &&
+         request.length <= geometry_.transmit_arena_bytes - request.offset &&
+         (request.flags & ~kTransmitOptionsKnown) == 0;
+}
+
+Application::Taken Application::take(const Request& request, Sender& sender) {
+  if (request.to == kBroadcast.value) return take_broadcast(request, sender);
   if (free_units_.empty() || !has_completion_room(1)) return Taken::kNoRoom;
   const bool is_known =
-      descriptor.to >= 1 && descriptor.to <= kNodesMax &&
-      (descriptor.to == config_.self.value || (known_peers_ >> (descriptor.to - 1) & 1) != 0);
+      request.to >= 1 && request.to <= kNodesMax &&
+      (request.to == config_.self.value || (known_peers_ >> (request.to - 1) & 1) != 0);
   if (!is_known) {
-    refuse(descriptor, SendResult::kNoSuchNode);
-  } else if (descriptor.priority == 0 || descriptor.priority >= kPriorities) {
-    refuse(descriptor, SendResult::kBadPriority);
-  } else if (descriptor.length > config_.message_bytes_max) {
-    refuse(descriptor, SendResult::kTooLarge);
-  } else if (!quota_.has_room(descriptor.to, descriptor.length)) {
-    refuse(descriptor, SendResult::kQuotaFull);
+    refuse(request, SendResult::kNoSuchNode);
+  } else if (request.priority == 0 || request.priority >= kPriorities) {
+    refuse(request, SendResult::kBadPriority);
+  } else if (request.length > config_.message_bytes_max) {
+    refuse(request, SendResult::kTooLarge);
+  } else if (!quota_.has_room(request.to, request.length)) {
+    refuse(request, SendResult::kQuotaFull);
   } else {
     const std::uint16_t index = new_unit();
-    units_[index] = Unit{.token = descriptor.token,
-                         .offset = descriptor.offset,
-                         .length = descriptor.length,
-                         .type = descriptor.type,
-                         .to = descriptor.to,
+    units_[index] = Unit{.offset = request.offset,
+                         .length = request.length,
+                         .type = request.type,
+                         .token = request.token,
+                         .to = request.to,
                          .parent = kNoUnit,
                          .next = kNoUnit,
                          .remaining = 0,
-                         .priority = descriptor.priority,
-                         .flags = descriptor.flags,
+                         .priority = request.priority,
+                         .flags = request.flags,
                          .result = 0,
                          .in_use = true};
-    quota_.take(descriptor.to, descriptor.length);
+    quota_.take(request.to, request.length);
     offer_or_park(index, sender);
   }
   return Taken::kDone;
@@ -141,41 +161,41 @@ Application::Taken Application::take(const TransmitDescriptor& descriptor, Sende
 
 // A broadcast is one unit of its own, told to the application once, and one for each peer in its
 // mask. The library chose the peers when it told its caller how many it accepted.
-Application::Taken Application::take_broadcast(const TransmitDescriptor& descriptor,
+Application::Taken Application::take_broadcast(const Request& request,
                                                Sender& sender) {
-  const auto count = static_cast<std::uint32_t>(std::popcount(descriptor.peers));
+  const auto count = static_cast<std::uint32_t>(std::popcount(request.peers));
   if (free_units_.size() < count + 1 || !has_completion_room(count + 1)) return Taken::kNoRoom;
   SendResult bad = SendResult::kAccepted;
-  if (count == 0 || (descriptor.peers & ~known_peers_) != 0) bad = SendResult::kNoSuchNode;
-  if (descriptor.priority == 0 || descriptor.priority >= kPriorities) {
+  if (count == 0 || (request.peers & ~known_peers_) != 0) bad = SendResult::kNoSuchNode;
+  if (request.priority == 0 || request.priority >= kPriorities) {
     bad = SendResult::kBadPriority;
   }
-  if (descriptor.length > config_.message_bytes_max) bad = SendResult::kTooLarge;
+  if (request.length > config_.message_bytes_max) bad = SendResult::kTooLarge;
   if (bad != SendResult::kAccepted) {
-    refuse(descriptor, bad);
+    refuse(request, bad);
     return Taken::kDone;
   }
   const std::uint16_t parent = new_unit();
-  units_[parent] = Unit{.token = descriptor.token,
-                        .offset = descriptor.offset,
-                        .length = descriptor.length,
-                        .type = descriptor.type,
+  units_[parent] = Unit{.offset = request.offset,
+                        .length = request.length,
+                        .type = request.type,
+                        .token = request.token,
                         .to = kBroadcast.value,
                         .parent = kNoUnit,
                         .next = kNoUnit,
                         .remaining = static_cast<std::uint16_t>(count),
-                        .priority = descriptor.priority,
-                        .flags = descriptor.flags,
+                        .priority = request.priority,
+                        .flags = request.flags,
                         .result = 0,
                         .in_use = true};
-  for (std::uint64_t left = descriptor.peers; left != 0; left &= left - 1) {
+  for (std::uint64_t left = request.peers; left != 0; left &= left - 1) {
     const auto to = static_cast<std::uint16_t>(std::countr_zero(left) + 1);
     const std::uint16_t index = new_unit();
     units_[index] = units_[parent];
     units_[index].to = to;
     units_[index].parent = parent;
-    const bool has_room = quota_.has_room(to, descriptor.length);
-    quota_.take(to, descriptor.length);
+    const bool has_room = quota_.has_room(to, request.length);
+    quota_.take(to, request.length);
     if (has_room) {
       offer_or_park(index, sender);
     } else {
@@ -291,9 +311,9 @@ void Application::end_unit(std::uint16_t index, std::uint8_t result) {
   if (--whole.remaining == 0) end_unit(unit.parent, whole.result);
 }
 
-void Application::refuse(const TransmitDescriptor& descriptor, SendResult result) {
+void Application::refuse(const Request& request, SendResult result) {
   add(counters_.messages_refused);
-  complete({descriptor.token, 1, descriptor.to, refused(result), kCompletionFinal});
+  complete({request.token, 1, request.to, refused(result), kCompletionFinal});
 }
 
 // Room was reserved when the descriptor was taken. Final completions of consecutive tokens with the
@@ -347,11 +367,8 @@ DeliverResult Application::on_message(const InboundMessage& message) {
       .offset = offset,
       .length = message.length,
       .type = message.type.value,
-      .from = message.from.value,
-      .priority = message.priority.value,
-      .zero = 0,
-      .slot = std::uint32_t{slot.generation} << 16 | index,
-      .zeros = {}};
+      .rest = ReceiveDescriptor::rest_of(message.from.value, message.priority.value) |
+              ReceiveDescriptor::handle_of(index, slot.generation)};
   ++receive_tail_;
   stalled_ = false;
   add(counters_.messages_received);
@@ -372,16 +389,16 @@ std::uint32_t Application::take_returns() {
   for (; return_head_ != tail && !deaf_; ++return_head_) {
     const auto returned =
         word_once<std::uint32_t>(&return_ring_[return_head_ % kReceiveSlots]);
-    const std::uint32_t index = returned & 0xffff;
-    if (index >= kReceiveSlots || !slots[index].in_use ||
-        slots[index].generation != returned >> 16) {
+    const std::uint32_t index = returned % kReceiveSlots;
+    if (!slots[index].in_use ||
+        slots[index].generation != returned >> ReceiveDescriptor::kSlotBits) {
       violation(1);
       continue;
     }
     Slot& slot = slots[index];
     if (slot.length != 0) receive_blocks_.release(slot.offset, slot.length);
     slot.in_use = false;
-    ++slot.generation;
+    slot.generation = next_generation(slot.generation);
     free_slots_[free_slots++] = static_cast<std::uint16_t>(index);
   }
   free_slot_count_ = free_slots;

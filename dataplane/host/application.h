@@ -89,10 +89,19 @@ class Application final : public Endpoint {
  private:
   static constexpr std::uint16_t kNoUnit = 0xffff;
 
+  // A descriptor, as it was read once.
+  struct Request {
+    std::uint64_t peers;  // of a broadcast
+    std::uint32_t offset, length, type;
+    std::uint16_t token;
+    std::uint16_t to;  // kBroadcast's value included
+    std::uint8_t priority, flags;
+  };
+
   // One message toward one node, or the broadcast it belongs to.
   struct Unit {
-    std::uint64_t token;  // the application's
     std::uint32_t offset, length, type;
+    std::uint16_t token;  // the application's
     std::uint16_t to;
     std::uint16_t parent;     // the broadcast's unit, or kNoUnit
     std::uint16_t next;       // parked behind this one
@@ -121,18 +130,19 @@ class Application final : public Endpoint {
   std::uint32_t local_length_max() const;
   std::size_t place(std::span<const std::span<const std::byte>> payloads,
                     std::span<std::uint32_t> offsets);
+  Request read_request() const;
   enum class Taken : std::uint8_t { kDone, kNoRoom };
-  Taken take(const TransmitDescriptor& descriptor, Sender& sender);
-  Taken take_broadcast(const TransmitDescriptor& descriptor, Sender& sender);
-  bool is_well_formed(const TransmitDescriptor& descriptor) const;
+  Taken take(const Request& request, Sender& sender);
+  Taken take_broadcast(const Request& request, Sender& sender);
+  bool is_well_formed(const Request& request) const;
   bool has_completion_room(std::uint32_t units) const;
   void offer_or_park(std::uint16_t index, Sender& sender);
   SendResult offer(std::uint16_t index, Sender& sender);
   void park(std::uint16_t index);
   void end_unit(std::uint16_t index, std::uint8_t result);
   void complete(const Completion& completion);
-  void complete_delivered(std::span<const std::uint64_t> tokens);
-  void refuse(const TransmitDescriptor& descriptor, SendResult result);
+  void complete_delivered(std::span<const std::uint16_t> tokens);
+  void refuse(const Request& request, SendResult result);
   std::uint16_t new_unit();
   std::size_t lane_index(std::uint16_t node, std::uint8_t priority) const {
     return std::size_t{node} * kPriorities + priority;
@@ -154,7 +164,8 @@ class Application final : public Endpoint {
   ChannelGeometry geometry_;
   SharedSegment segment_;
   ChannelControl* control_;
-  TransmitDescriptor* transmit_ring_;
+  const TransmitDescriptor* transmit_ring_;
+  const std::uint64_t* transmit_masks_;
   Completion* completion_ring_;
   ReceiveDescriptor* receive_ring_;
   std::uint32_t* return_ring_;
@@ -173,7 +184,7 @@ class Application final : public Endpoint {
   Completion last_completion_{};
   struct LocalRun {
     std::array<std::span<const std::byte>, kLocalBurst> payloads;
-    std::array<std::uint64_t, kLocalBurst> tokens;
+    std::array<std::uint16_t, kLocalBurst> tokens;
   };
   LocalRun local_{};  // of the burst being delivered
 

@@ -14,32 +14,31 @@
 namespace ringroad::host {
 namespace {
 
-constexpr std::uint32_t kDescriptorsAhead = 8;
+constexpr std::uint32_t kDescriptorsALine = 4;
+constexpr std::uint32_t kDescriptorsAhead = 2 * kDescriptorsALine;
 
-// Words of a descriptor, each read once: whatever the program writes meanwhile, ours changes no
+// A descriptor, each word of it read once: whatever the program writes meanwhile, ours changes no
 // more.
 struct DescriptorWords {
   std::uint64_t place;   // offset, length
-  std::uint64_t header;  // type, to, priority, flags: what a burst has in common
-  std::uint64_t token;
+  std::uint64_t header;  // type, token, to, options
 
-  explicit DescriptorWords(const TransmitDescriptor* shared) {
-    const auto* bytes = reinterpret_cast<const std::byte*>(shared);
-    place = word_once<std::uint64_t>(bytes);
-    header = word_once<std::uint64_t>(bytes + 8);
-    token = word_once<std::uint64_t>(bytes + 16);
-  }
+  explicit DescriptorWords(const TransmitDescriptor* shared)
+      : place(word_once<std::uint64_t>(shared)), header(word_once<std::uint64_t>(&shared->type)) {}
   std::uint32_t offset() const { return static_cast<std::uint32_t>(place); }
   std::uint32_t length() const { return static_cast<std::uint32_t>(place >> 32); }
   std::uint32_t type() const { return static_cast<std::uint32_t>(header); }
-  std::uint16_t to() const { return static_cast<std::uint16_t>(header >> 32); }
-  std::uint8_t priority() const { return static_cast<std::uint8_t>(header >> 48); }
-  std::uint8_t flags() const { return static_cast<std::uint8_t>(header >> 56); }
+  std::uint16_t token() const { return static_cast<std::uint16_t>(header >> 32); }
+  std::uint8_t to() const { return static_cast<std::uint8_t>(header >> 48); }
+  std::uint8_t options() const { return static_cast<std::uint8_t>(header >> 56); }
+  // All but payload and token.
+  bool is_like(const DescriptorWords& other) const {
+    return ((header ^ other.header) & ~(std::uint64_t{0xffff} << 32)) == 0;
+  }
 };
 static_assert(std::endian::native == std::endian::little);
 static_assert(offsetof(TransmitDescriptor, length) == 4 && offsetof(TransmitDescriptor, type) == 8);
-static_assert(offsetof(TransmitDescriptor, to) == 12 && offsetof(TransmitDescriptor, flags) == 15);
-static_assert(offsetof(TransmitDescriptor, token) == 16);
+static_assert(offsetof(TransmitDescriptor, token) == 12 && offsetof(TransmitDescriptor, to) == 14);
 
 }  // namespace
 
@@ -54,9 +53,10 @@ std::uint32_t Application::local_length_max() const {
 // Returns how many it took.
 std::uint32_t Application::take_local(std::uint32_t limit, Sender& sender) {
   const DescriptorWords first{&transmit_ring_[transmit_head_ % kTransmitRing]};
-  if (first.to() != config_.self.value || first.priority() == 0 ||
-      first.priority() >= kPriorities || (first.flags() & ~kTransmitFlagsKnown) != 0 ||
-      lanes_[lane_index(first.to(), first.priority())].first != kNoUnit ||
+  const auto priority = static_cast<std::uint8_t>(first.options() & kTransmitPriority);
+  if (first.to() != config_.self.value || priority == 0 || priority >= kPriorities ||
+      (first.options() & ~kTransmitOptionsKnown) != 0 ||
+      lanes_[lane_index(first.to(), priority)].first != kNoUnit ||
       !quota_.has_room(first.to(), 0)) {
     return 0;
   }
@@ -71,19 +71,19 @@ std::uint32_t Application::take_local(std::uint32_t limit, Sender& sender) {
           &transmit_ring_[(transmit_head_ + count + kDescriptorsAhead) % kTransmitRing]);
     }
     const DescriptorWords next{&transmit_ring_[(transmit_head_ + count) % kTransmitRing]};
-    if (next.header != first.header || next.length() > length_max ||
+    if (!next.is_like(first) || next.length() > length_max ||
         next.offset() > geometry_.transmit_arena_bytes - next.length()) {
       break;
     }
     payloads[count] = {transmit_arena_ + next.offset(), next.length()};
-    tokens[count] = next.token;
+    tokens[count] = next.token();
     __builtin_prefetch(payloads[count].data());
   }
   if (count == 0) return 0;
   const std::size_t delivered =
       sender.deliver_local({.from = config_.self,
                             .type = MessageType{first.type()},
-                            .priority = Priority{first.priority()},
+                            .priority = Priority{priority},
                             .payloads = std::span{payloads}.first(count)});
   std::uint64_t bytes = 0;
   for (std::size_t i = 0; i < delivered; ++i) bytes += payloads[i].size();
@@ -96,7 +96,7 @@ std::uint32_t Application::take_local(std::uint32_t limit, Sender& sender) {
 }
 
 // One completion for each run of consecutive tokens.
-void Application::complete_delivered(std::span<const std::uint64_t> tokens) {
+void Application::complete_delivered(std::span<const std::uint16_t> tokens) {
   for (std::size_t i = 0, end = 0; i < tokens.size(); i = end) {
     for (end = i + 1; end < tokens.size() && tokens[end] == tokens[end - 1] + 1; ++end) {
     }
@@ -139,10 +139,12 @@ std::size_t Application::on_messages(const InboundBurst& burst) {
       std::min<std::size_t>({burst.payloads.size(), free_slot_count_, kLocalBurst});
   std::array<std::uint32_t, kLocalBurst> offsets;
   const std::size_t placed = place(burst.payloads.first(count), offsets);
-  for (std::size_t i = 0; i < placed; i += 2) {
+  for (std::size_t i = 0; i < placed; i += kDescriptorsALine) {
     prefetch_to_write(&receive_ring_[(receive_tail_ + i) % kReceiveSlots]);
   }
   std::uint64_t bytes = 0;
+  const std::uint32_t rest =
+      ReceiveDescriptor::rest_of(burst.from.value, burst.priority.value);
   Slot* const slots = slots_.data();
   std::uint32_t tail = receive_tail_, free_slots = free_slot_count_;
   for (std::size_t i = 0; i < placed; ++i) {
@@ -157,11 +159,7 @@ std::size_t Application::on_messages(const InboundBurst& burst) {
         .offset = offsets[i],
         .length = length,
         .type = burst.type.value,
-        .from = burst.from.value,
-        .priority = burst.priority.value,
-        .zero = 0,
-        .slot = std::uint32_t{generation} << 16 | index,
-        .zeros = {}};
+        .rest = rest | ReceiveDescriptor::handle_of(index, generation)};
     bytes += length;
   }
   receive_tail_ = tail;

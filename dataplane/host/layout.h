@@ -3,6 +3,7 @@
 //
 //   offset 0        ChannelControl: indices, sleep flags, advisory states
 //   then            transmit descriptors   application -> dataplane
+//                   masks of broadcasts    application -> dataplane (one beside each of them)
 //                   completions            dataplane -> application
 //                   receive descriptors    dataplane -> application
 //                   returns                application -> dataplane (slots of read messages)
@@ -30,22 +31,27 @@ namespace ringroad::host {
 
 inline constexpr std::uint32_t kLayoutVersion = 3;
 
-// A message on its way out. `offset` and `length` lie within the transmit arena.
+// A message on its way out. `offset` and `length` lie within the transmit arena. Four descriptors
+// share a cache line: between two cores a message costs by the line.
 struct TransmitDescriptor {
   std::uint32_t offset;
   std::uint32_t length;
   std::uint32_t type;
-  std::uint16_t to;  // a node, or kBroadcast's value
-  std::uint8_t priority;
-  std::uint8_t flags;   // kTransmit...
-  std::uint64_t token;  // comes back in the completion; consecutive tokens are told together
-  std::uint64_t peers;  // with kBroadcast: bit n stands for node n + 1
+  std::uint16_t token;   // comes back in the completion; consecutive tokens are told together
+  std::uint8_t to;       // a node, or kToPeers
+  std::uint8_t options;  // a priority, and kTransmit...
 };
-static_assert(sizeof(TransmitDescriptor) == 32);
+static_assert(sizeof(TransmitDescriptor) == 16);
 
+// To all the nodes of a mask (bit n stands for node n + 1), which lies at the descriptor's place in
+// the ring of masks.
+inline constexpr std::uint8_t kToPeers = 0xff;
+static_assert(kNodesMax < kToPeers);
+
+inline constexpr std::uint8_t kTransmitPriority = 0x0f;
 // Each peer's outcome of a broadcast is told as it is known, before the final completion.
-inline constexpr std::uint8_t kTransmitEachOutcome = 1;
-inline constexpr std::uint8_t kTransmitFlagsKnown = kTransmitEachOutcome;
+inline constexpr std::uint8_t kTransmitEachOutcome = 0x10;
+inline constexpr std::uint8_t kTransmitOptionsKnown = kTransmitPriority | kTransmitEachOutcome;
 
 // Tokens `token` to `token + count - 1` ended this way.
 struct Completion {
@@ -61,18 +67,32 @@ inline constexpr std::uint8_t kRefused = 16;
 // The payload is the application's again. Without it: one peer's share of a broadcast.
 inline constexpr std::uint8_t kCompletionFinal = 1;
 
-// A message that arrived. Its bytes stay until `slot` is returned.
+// A message that arrived. Its bytes stay until its handle is returned.
 struct ReceiveDescriptor {
   std::uint32_t offset;  // in the receive arena
   std::uint32_t length;
   std::uint32_t type;
-  std::uint16_t from;
-  std::uint8_t priority;
-  std::uint8_t zero;
-  std::uint32_t slot;  // generation << 16 | index
-  std::uint32_t zeros[3];
+  std::uint32_t rest;  // handle, priority and sender, from the lowest bit on
+
+  std::uint32_t handle() const { return rest & ((1U << kHandleBits) - 1); }
+  std::uint32_t priority() const { return rest >> kHandleBits & (kPriorities - 1); }
+  std::uint32_t from() const { return rest >> kFromShift; }
+
+  // A slot and its generation, which tells a slot returned twice from its next use.
+  static constexpr unsigned kSlotBits = 11, kGenerationBits = 10;
+  static constexpr unsigned kHandleBits = kSlotBits + kGenerationBits;
+  static constexpr unsigned kFromShift = 24;
+
+  static constexpr std::uint32_t handle_of(std::uint32_t slot, std::uint32_t generation) {
+    return generation << kSlotBits | slot;
+  }
+  static constexpr std::uint32_t rest_of(std::uint16_t from, std::uint8_t priority) {
+    return std::uint32_t{from} << kFromShift | std::uint32_t{priority} << kHandleBits;
+  }
 };
-static_assert(sizeof(ReceiveDescriptor) == 32);
+static_assert(sizeof(ReceiveDescriptor) == 16);
+static_assert(kPriorities << ReceiveDescriptor::kHandleBits == 1U << ReceiveDescriptor::kFromShift);
+static_assert(kNodesMax < 1U << (32 - ReceiveDescriptor::kFromShift));
 
 // Why the dataplane stopped serving an application.
 enum class Verdict : std::uint32_t {
@@ -133,7 +153,7 @@ static_assert(offsetof(ChannelControl, dataplane_asleep) == 256);
 static_assert(offsetof(ChannelControl, peers) == 320);
 static_assert(sizeof(ChannelControl) <= 4096);
 
-// Descriptors in flight between application and dataplane: 32 KB of ring.
+// Descriptors in flight between application and dataplane: 16 KB of ring.
 inline constexpr std::uint32_t kTransmitRing = 1'024;
 // Accepted and not yet ended, counting one for each node a message goes to and one more for a
 // broadcast itself: twice a link's default queue, so that a quota of 50 % fills one.
@@ -143,7 +163,8 @@ inline constexpr std::uint32_t kTransmitUnits = 4'096;
 inline constexpr std::uint32_t kCompletionRing = 2 * kTransmitUnits;
 // Delivered and not yet returned. The receive and return rings are as long, so neither overflows.
 inline constexpr std::uint32_t kReceiveSlots = 2'048;
-static_assert(kReceiveSlots <= 1U << 16);
+static_assert(kReceiveSlots == 1U << ReceiveDescriptor::kSlotBits);
+static_assert(kTransmitUnits <= 1U << 16, "a token is 16 bits");
 static_assert(kNodesMax + 1 < kTransmitUnits);
 
 // Where everything lies: bytes from the start of the segment. The dataplane computes it once, keeps
@@ -161,6 +182,11 @@ struct ChannelGeometry {
 };
 static_assert(sizeof(ChannelGeometry) == 40);
 
+constexpr std::uint32_t transmit_masks(const ChannelGeometry& geometry) {
+  return geometry.transmit_ring +
+         kTransmitRing * static_cast<std::uint32_t>(sizeof(TransmitDescriptor));
+}
+
 constexpr std::uint32_t round_up(std::uint32_t value, std::uint32_t to) {
   return (value + to - 1) / to * to;
 }
@@ -174,7 +200,7 @@ constexpr ChannelGeometry channel_geometry(std::uint32_t arena_bytes,
   ChannelGeometry g{};
   g.transmit_ring = round_up(sizeof(ChannelControl), kPage);
   g.completion_ring =
-      g.transmit_ring + kTransmitRing * static_cast<std::uint32_t>(sizeof(TransmitDescriptor));
+      transmit_masks(g) + kTransmitRing * static_cast<std::uint32_t>(sizeof(std::uint64_t));
   g.receive_ring =
       g.completion_ring + kCompletionRing * static_cast<std::uint32_t>(sizeof(Completion));
   g.return_ring =

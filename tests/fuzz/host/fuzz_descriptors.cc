@@ -100,10 +100,11 @@ struct World {
         descriptor.offset = input.take<std::uint16_t>();
         descriptor.length = input.take<std::uint16_t>() % (kMessageBytesMax + 2);
         descriptor.to = input.take<std::uint8_t>() % 5;
-        if (descriptor.to == 4) descriptor.to = kBroadcast.value;
-        descriptor.peers = input.take<std::uint8_t>();
-        descriptor.priority = input.take<std::uint8_t>() % 9;
-        descriptor.flags = input.take<std::uint8_t>() % 3;
+        if (descriptor.to == 4) descriptor.to = kToPeers;
+        auto* masks = reinterpret_cast<std::uint64_t*>(data + transmit_masks(geometry));
+        masks[tail % kTransmitRing] = input.take<std::uint8_t>();
+        descriptor.options = static_cast<std::uint8_t>(input.take<std::uint8_t>() % 9 |
+                                                       input.take<std::uint8_t>() % 3 << 4);
         descriptor.token = input.take<std::uint8_t>();
         ring[tail++ % kTransmitRing] = descriptor;
         ours.transmit_tail.store(tail);
@@ -118,7 +119,7 @@ struct World {
         break;
       case 4: {
         auto* ring = reinterpret_cast<std::uint32_t*>(data + geometry.return_ring);
-        ring[returns++ % kReceiveSlots] = input.take<std::uint32_t>() & 0x0003'07ff;
+        ring[returns++ % kReceiveSlots] = input.take<std::uint32_t>() & 0x1fff;
         ours.return_tail.store(returns);
         break;
       }

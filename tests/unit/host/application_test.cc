@@ -99,7 +99,15 @@ class ByHand : public ::testing::Test {
   void put(std::uint16_t to, std::uint32_t length, std::uint64_t token, std::uint8_t priority = 4,
            std::uint64_t peers = 0, std::uint8_t flags = 0) {
     auto* ring = reinterpret_cast<TransmitDescriptor*>(data_ + geometry_.transmit_ring);
-    ring[tail_++ % kTransmitRing] = {0, length, 7, to, priority, flags, token, peers};
+    auto* masks = reinterpret_cast<std::uint64_t*>(data_ + transmit_masks(geometry_));
+    masks[tail_ % kTransmitRing] = peers;
+    ring[tail_++ % kTransmitRing] = {
+        0,
+        length,
+        7,
+        static_cast<std::uint16_t>(token),
+        to == kBroadcast.value ? kToPeers : static_cast<std::uint8_t>(to),
+        static_cast<std::uint8_t>(priority | flags)};
     control().application.transmit_tail.store(tail_);
   }
   std::vector<Completion> completions() {
@@ -237,7 +245,7 @@ TEST_F(ByHand, DeliveriesStopWhenSlotsOrArenaAreFullAndGoOnWhenTheyAreReturned) 
   auto* returns = reinterpret_cast<std::uint32_t*>(data_ + geometry_.return_ring);
   // The middle one comes back first: memory is reused in any order.
   EXPECT_TRUE(application_->arm());
-  returns[0] = ring[delivered / 2].slot;
+  returns[0] = ring[delivered / 2].handle();
   control().application.return_tail.store(1);
   EXPECT_FALSE(application_->arm());
   application_->disarm();
@@ -246,7 +254,7 @@ TEST_F(ByHand, DeliveriesStopWhenSlotsOrArenaAreFullAndGoOnWhenTheyAreReturned) 
   application_->publish();
   EXPECT_EQ(ring[delivered].offset, ring[delivered / 2].offset);
   // The same slot a second time, with the generation it had then: not its any more.
-  returns[1] = ring[delivered / 2].slot;
+  returns[1] = ring[delivered / 2].handle();
   control().application.return_tail.store(2);
   node_.poll(Nanos{});
   EXPECT_EQ(application_->counts().violations, 1U);

@@ -141,7 +141,7 @@ void expect_alive(const NodeThread& node) {
   dist_net_close(context);
 }
 
-constexpr TransmitDescriptor kGood{0, 1, 7, 1, 4, 0, 0, 0};
+constexpr TransmitDescriptor kGood{0, 1, 7, 0, 1, 4};
 
 TEST(Hostile, GarbageDescriptorsAreCountedAndEndTheConversation) {
   NodeThread node;
@@ -154,7 +154,7 @@ TEST(Hostile, GarbageDescriptorsAreCountedAndEndTheConversation) {
     if (i % 4 == 0) bad.offset = arena + 1;
     if (i % 4 == 1) bad.length = arena + 1;
     if (i % 4 == 2) bad.offset = ~0U, bad.length = 2;  // wraps
-    if (i % 4 == 3) bad.flags = 0x80;
+    if (i % 4 == 3) bad.options |= 0x80;
     program.put(bad);
     program.control().dataplane_asleep.value.load();
     ASSERT_TRUE(eventually([&] {
@@ -182,10 +182,10 @@ TEST(Hostile, RandomDescriptorsAndIndicesHarmNobodyElse) {
         words[prng.below(control_words)] = prng.next();
       } else {
         TransmitDescriptor random;
-        const std::uint64_t bits[4] = {prng.next(), prng.next(), prng.next(), prng.next()};
+        const std::uint64_t bits[2] = {prng.next(), prng.next()};
         std::memcpy(&random, bits, sizeof random);
-        if (prng.below(2) == 0) random.offset %= 4096, random.length %= 4096, random.flags &= 1;
-        if (prng.below(4) == 0) random.to = kBroadcast.value;
+        if (prng.below(2) == 0) random.offset %= 4096, random.length %= 4096, random.options &= 0x1f;
+        if (prng.below(4) == 0) random.to = kToPeers;
         program.put(random);
       }
     }
