@@ -216,9 +216,6 @@ std::uint32_t TransmitHalf::send_run(dist_net_outgoing_t* messages, std::uint32_
   const std::uint32_t limit = std::min(count, run_room(first));
   if (limit == 0) return 0;
   std::array<std::uint32_t, kRun> offsets;
-  for (std::uint32_t i = 0; i < limit; i += 4) {
-    host::prefetch_to_write(&ring_[(tail_ + i) % host::kTransmitRing]);
-  }
   const std::uint32_t run = place_run(messages, limit, offsets);
   const auto node = static_cast<std::uint16_t>(first.node);
   const auto flags = static_cast<std::uint8_t>(first.flags);
@@ -247,7 +244,19 @@ std::uint32_t TransmitHalf::send_run(dist_net_outgoing_t* messages, std::uint32_
   if ((first.flags & DIST_NET_WANT_OUTCOME) != 0) outcomes_owed_ += run;
   statistics_.messages_sent += run;
   statistics_.bytes_sent += bytes;
+  ask_ahead(run, static_cast<std::uint32_t>(first.size));
   return run;
+}
+
+// The next run is likely to be as this one: asks for the lines it will write while the program is
+// busy with other things.
+void TransmitHalf::ask_ahead(std::uint32_t run, std::uint32_t length) {
+  constexpr std::uint32_t kDescriptorsALine = kCacheLineBytes / sizeof(host::TransmitDescriptor);
+  for (std::uint32_t i = 0; i < run; i += kDescriptorsALine) {
+    host::prefetch_to_write(&ring_[(tail_ + i) % host::kTransmitRing]);
+  }
+  blocks_.foresee(length, run,
+                  [this](std::uint32_t offset) { host::prefetch_to_write(arena_ + offset); });
 }
 
 // Finds how many of the messages differ from the first in payload and token only, and a block for
@@ -476,7 +485,8 @@ void TransmitHalf::end_run(const host::Completion& completion) {
     units_ -= run;
     block_bytes_ -= run * block_bytes;
     quota_.give_back_many(node, {run, quota_bytes});
-    blocks_.release_burst(std::span{offsets}.first(run), block_bytes);
+    blocks_.release_burst(std::span{offsets}.first(run),
+                          host::BlockAllocator::order_of(block_bytes));
     count(completion.result, run);
   }
 }

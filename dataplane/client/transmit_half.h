@@ -77,6 +77,7 @@ class TransmitHalf {
   std::uint32_t send_run(dist_net_outgoing_t* messages, std::uint32_t count);
   std::uint32_t place_run(const dist_net_outgoing_t* messages, std::uint32_t limit,
                           std::span<std::uint32_t> offsets);
+  void ask_ahead(std::uint32_t run, std::uint32_t length);
   std::uint32_t run_room(const dist_net_outgoing_t& first);
   std::uint16_t take_record();
   dist_net_error_t check(const dist_net_outgoing_t& message) const;

@@ -19,6 +19,8 @@ std::uint8_t worse(std::uint8_t a, std::uint8_t b) {
   return rank(b) > rank(a) ? b : a;
 }
 
+constexpr std::uint32_t kReturnsALine = kCacheLineBytes / sizeof(std::uint32_t);
+
 constexpr std::uint16_t next_generation(std::uint16_t generation) {
   return static_cast<std::uint16_t>((generation + 1) &
                                     ((1U << ReceiveDescriptor::kGenerationBits) - 1));
@@ -67,6 +69,7 @@ Application::Application(const ApplicationConfig& config, const ChannelGeometry&
 std::uint32_t Application::poll(Nanos /*now*/, Sender& sender) {
   if (deaf_) return 0;
   sender_ = &sender;
+  ask_for_descriptors();
   std::uint32_t work = take_returns();
   if (!parked_lanes_.empty()) work += retry_parked(sender);
   work += take_descriptors(sender);
@@ -361,7 +364,7 @@ DeliverResult Application::on_message(const InboundMessage& message) {
   const std::uint16_t index = free_slots_[--free_slot_count_];
   Slot& slot = slots_[index];
   slot.offset = offset;
-  slot.length = message.length;
+  slot.order = block_order(message.length);
   slot.in_use = true;
   receive_ring_[receive_tail_ % kReceiveSlots] = {
       .offset = offset,
@@ -380,9 +383,13 @@ std::uint32_t Application::take_returns() {
   if (deaf_) return 0;
   const std::uint32_t tail = control().application.return_tail.load(std::memory_order_acquire);
   const std::uint32_t count = tail - return_head_;
+  if (count == 0) return 0;
   if (count > kReceiveSlots) {
     violation(kViolationsMax);
     return 0;
+  }
+  for (std::uint32_t i = 0; i < count; i += kReturnsALine) {
+    __builtin_prefetch(&return_ring_[(return_head_ + i) % kReceiveSlots]);
   }
   Slot* const slots = slots_.data();
   std::uint32_t free_slots = free_slot_count_;
@@ -396,7 +403,7 @@ std::uint32_t Application::take_returns() {
       continue;
     }
     Slot& slot = slots[index];
-    if (slot.length != 0) receive_blocks_.release(slot.offset, slot.length);
+    if (slot.order != kNoBlock) receive_blocks_.release_order(slot.offset, slot.order);
     slot.in_use = false;
     slot.generation = next_generation(slot.generation);
     free_slots_[free_slots++] = static_cast<std::uint16_t>(index);

@@ -118,14 +118,20 @@ class Application final : public Endpoint {
   };
 
   struct Slot {
-    std::uint32_t offset = 0, length = 0;
+    std::uint32_t offset = 0;
     std::uint16_t generation = 0;
+    BlockAllocator::Order order = kNoBlock;  // of its block
     bool in_use = false;
   };
+  static constexpr BlockAllocator::Order kNoBlock = 0xff;  // an empty message
+  static constexpr BlockAllocator::Order block_order(std::uint32_t length) {
+    return length == 0 ? kNoBlock : BlockAllocator::order_of(length);
+  }
 
   std::uint32_t take_returns();
   std::uint32_t retry_parked(Sender& sender);
   std::uint32_t take_descriptors(Sender& sender);
+  void ask_for_descriptors() const;
   std::uint32_t take_local(std::uint32_t limit, Sender& sender);
   std::uint32_t local_length_max() const;
   std::size_t place(std::span<const std::span<const std::byte>> payloads,

@@ -49,6 +49,14 @@ std::uint32_t Application::local_length_max() const {
   return std::min(config_.message_bytes_max, std::bit_floor(left));
 }
 
+// The first descriptors, while there is something else to do.
+void Application::ask_for_descriptors() const {
+  const std::uint32_t tail = control().application.transmit_tail.load(std::memory_order_acquire);
+  if (tail == transmit_head_) return;
+  __builtin_prefetch(&transmit_ring_[transmit_head_ % kTransmitRing]);
+  __builtin_prefetch(&transmit_ring_[(transmit_head_ + kDescriptorsALine) % kTransmitRing]);
+}
+
 // Delivers the well-formed messages to this node, of one type and priority, at the ring's head.
 // Returns how many it took.
 std::uint32_t Application::take_local(std::uint32_t limit, Sender& sender) {
@@ -139,9 +147,6 @@ std::size_t Application::on_messages(const InboundBurst& burst) {
       std::min<std::size_t>({burst.payloads.size(), free_slot_count_, kLocalBurst});
   std::array<std::uint32_t, kLocalBurst> offsets;
   const std::size_t placed = place(burst.payloads.first(count), offsets);
-  for (std::size_t i = 0; i < placed; i += kDescriptorsALine) {
-    prefetch_to_write(&receive_ring_[(receive_tail_ + i) % kReceiveSlots]);
-  }
   std::uint64_t bytes = 0;
   const std::uint32_t rest =
       ReceiveDescriptor::rest_of(burst.from.value, burst.priority.value);
@@ -154,7 +159,7 @@ std::size_t Application::on_messages(const InboundBurst& burst) {
     const std::uint16_t index = free_slots_[--free_slots];
     Slot& slot = slots[index];
     const std::uint16_t generation = slot.generation;
-    slot = {offsets[i], length, generation, true};
+    slot = {offsets[i], generation, block_order(length), true};
     receive_ring_[tail++ % kReceiveSlots] = {
         .offset = offsets[i],
         .length = length,
@@ -168,6 +173,13 @@ std::size_t Application::on_messages(const InboundBurst& burst) {
   stalled_ = false;
   add(counters_.messages_received, placed);
   add(counters_.bytes_received, bytes);
+  // The next burst is likely to be as this one: asks for the lines it will write.
+  for (std::size_t i = 0; i < placed; i += kDescriptorsALine) {
+    prefetch_to_write(&receive_ring_[(receive_tail_ + i) % kReceiveSlots]);
+  }
+  receive_blocks_.foresee(
+      static_cast<std::uint32_t>(burst.payloads.front().size()), static_cast<std::uint32_t>(placed),
+      [this](std::uint32_t offset) { prefetch_to_write(receive_arena_ + offset); });
   return placed;
 }
 

@@ -1,7 +1,11 @@
 // Hands out blocks of an arena, in any order and back in any order: a binary buddy allocator with
-// last-in-first-out caches in front of it, so that the steady state (same sizes, again and again)
-// is a pop and a push and stays in the same cache lines. Out-of-order return is the point: one peer
-// that never answers pins its own messages, not the arena.
+// caches in front of it, so that the steady state (same sizes, again and again) is a pop and a push
+// and stays in the same cache lines. Out-of-order return is the point: one peer that never answers
+// pins its own messages, not the arena.
+//
+// Caches of small blocks are first in, first out: which ones come next is known early enough to ask
+// for their lines, which another core has. Those of large blocks are last in, first out: of many
+// lines the warm ones are worth more.
 //
 // All bookkeeping is in private memory; the arena itself is never touched. Owned by one thread (or
 // one lock). Nothing is allocated after construction.
@@ -14,6 +18,7 @@
 #include <bit>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "dataplane/base/check.h"
@@ -25,6 +30,12 @@ class BlockAllocator {
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
   static constexpr std::uint32_t kBlockBytes = 64;
 
+  // Blocks of 2^order times kBlockBytes.
+  using Order = std::uint8_t;
+  static constexpr Order order_of(std::uint32_t bytes) {
+    return static_cast<Order>(std::countr_zero(block_bytes(bytes) / kBlockBytes));
+  }
+
   explicit BlockAllocator(std::uint32_t arena_bytes)
       : blocks_(arena_bytes / kBlockBytes),
         links_(blocks_, Links{kNone, kNone}),
@@ -33,7 +44,8 @@ class BlockAllocator {
     for (unsigned order = 0; order < kOrders; ++order) {
       // No more than a sixteenth of the arena waits in any one cache.
       const std::uint32_t depth = std::min(kCacheDepthMax, (blocks_ / 16) >> order);
-      caches_[order].blocks.resize(depth);
+      caches_[order].depth = depth;
+      caches_[order].is_fifo = order <= kFifoOrderMax;
     }
     std::uint32_t block = 0;
     while (block < blocks_) {
@@ -54,9 +66,9 @@ class BlockAllocator {
   [[nodiscard]] std::uint32_t allocate(std::uint32_t bytes) {
     const unsigned order = order_of(bytes);
     if (order >= kOrders) return kNone;
-    auto& cache = caches_[order];
+    Cache& cache = caches_[order];
     if (cache.count != 0) [[likely]] {
-      return cache.blocks[--cache.count] * kBlockBytes;
+      return cache.blocks[cache.take(1) % kCacheDepthMax] * kBlockBytes;
     }
     std::uint32_t block = take(order);
     if (block == kNone) {
@@ -73,9 +85,10 @@ class BlockAllocator {
     Cache& cache = caches_[order];
     const std::uint32_t cached =
         std::min(static_cast<std::uint32_t>(offsets.size()), cache.count);
-    const std::uint32_t* last = cache.blocks.data() + cache.count;
-    for (std::uint32_t i = 0; i < cached; ++i) offsets[i] = *--last * kBlockBytes;
-    cache.count -= cached;
+    const std::uint32_t first = cache.take(cached);
+    for (std::uint32_t i = 0; i < cached; ++i) {
+      offsets[i] = cache.blocks[(first + i) % kCacheDepthMax] * kBlockBytes;
+    }
     std::size_t count = cached;
     while (count < offsets.size()) {
       offsets[count] = allocate(bytes);
@@ -87,38 +100,55 @@ class BlockAllocator {
 
   // Takes back what allocate(bytes) returned; `bytes` needs the same block as then.
   void release(std::uint32_t offset, std::uint32_t bytes) {
-    const unsigned order = order_of(bytes);
-    auto& cache = caches_[order];
-    if (cache.count < cache.blocks.size()) [[likely]] {
-      cache.blocks[cache.count++] = offset / kBlockBytes;
+    release_order(offset, order_of(bytes));
+  }
+  // As release(), for who keeps order_of(bytes).
+  void release_order(std::uint32_t offset, Order order) {
+    Cache& cache = caches_[order];
+    if (cache.count < cache.depth) [[likely]] {
+      cache.blocks[(cache.first + cache.count++) % kCacheDepthMax] = offset / kBlockBytes;
     } else {
       merge(offset / kBlockBytes, order);
     }
   }
-  void release_burst(std::span<const std::uint32_t> offsets, std::uint32_t bytes) {
-    Cache& cache = caches_[order_of(bytes)];
-    const std::size_t cached = std::min(offsets.size(), cache.blocks.size() - cache.count);
-    std::uint32_t* next = cache.blocks.data() + cache.count;
-    for (std::size_t i = 0; i < cached; ++i) *next++ = offsets[i] / kBlockBytes;
-    cache.count += static_cast<std::uint32_t>(cached);
-    for (std::size_t i = cached; i < offsets.size(); ++i) release(offsets[i], bytes);
+  void release_burst(std::span<const std::uint32_t> offsets, Order order) {
+    for (const std::uint32_t offset : offsets) release_order(offset, order);
+  }
+
+  // Calls `function` with the offsets of up to `count` blocks that will be handed out next for
+  // `bytes`, as far as that is known.
+  template <typename Function>
+  void foresee(std::uint32_t bytes, std::uint32_t count, Function function) const {
+    const Order order = order_of(bytes);
+    if (order > kFifoOrderMax) return;
+    const Cache& cache = caches_[order];
+    const std::uint32_t known = std::min(count, cache.count);
+    for (std::uint32_t i = 0; i < known; ++i) {
+      function(cache.blocks[(cache.first + i) % kCacheDepthMax] * kBlockBytes);
+    }
   }
 
  private:
   static constexpr unsigned kOrders = 19;  // 64 B to 16 MB
   static constexpr std::uint32_t kCacheDepthMax = 256;
+  static_assert((kCacheDepthMax & (kCacheDepthMax - 1)) == 0);
+  static constexpr unsigned kFifoOrderMax = 2;
   static constexpr std::uint8_t kNotFree = 0xff;
   struct Links {
     std::uint32_t next, previous;
   };
   struct Cache {
-    std::vector<std::uint32_t> blocks;  // as many as it may hold
-    std::uint32_t count = 0;
-  };
+    std::array<std::uint32_t, kCacheDepthMax> blocks;  // a ring
+    std::uint32_t first = 0, count = 0, depth = 0;
+    bool is_fifo = false;
 
-  static constexpr unsigned order_of(std::uint32_t bytes) {
-    return static_cast<unsigned>(std::countr_zero(block_bytes(bytes) / kBlockBytes));
-  }
+    // Where `n` of its blocks begin, which are not its own any more.
+    std::uint32_t take(std::uint32_t n) {
+      count -= n;
+      if (!is_fifo) return first + count;
+      return std::exchange(first, first + n);
+    }
+  };
 
   void push_free(std::uint32_t block, unsigned order) {
     links_[block] = {heads_[order], kNone};
@@ -169,7 +199,7 @@ class BlockAllocator {
     for (unsigned order = 0; order < kOrders; ++order) {
       Cache& cache = caches_[order];
       any = any || cache.count != 0;
-      while (cache.count != 0) merge(cache.blocks[--cache.count], order);
+      while (cache.count != 0) merge(cache.blocks[cache.take(1) % kCacheDepthMax], order);
     }
     return any;
   }
