@@ -391,25 +391,38 @@ std::uint32_t Application::take_returns() {
   for (std::uint32_t i = 0; i < count; i += kReturnsALine) {
     __builtin_prefetch(&return_ring_[(return_head_ + i) % kReceiveSlots]);
   }
+  while (return_head_ != tail && !deaf_) take_return_run(tail);
+  return count;
+}
+
+// Some of the returns before `tail`: those with blocks of one size, which go back together, or one
+// that names no slot.
+void Application::take_return_run(std::uint32_t tail) {
+  std::array<std::uint32_t, kLocalBurst> offsets;
   Slot* const slots = slots_.data();
-  std::uint32_t free_slots = free_slot_count_;
-  for (; return_head_ != tail && !deaf_; ++return_head_) {
-    const auto returned =
-        word_once<std::uint32_t>(&return_ring_[return_head_ % kReceiveSlots]);
+  std::uint32_t head = return_head_, free_slots = free_slot_count_, run = 0;
+  BlockAllocator::Order order = kNoBlock;
+  bool is_bad = false;
+  for (; head != tail && run < kLocalBurst; ++head) {
+    const auto returned = word_once<std::uint32_t>(&return_ring_[head % kReceiveSlots]);
     const std::uint32_t index = returned % kReceiveSlots;
-    if (!slots[index].in_use ||
-        slots[index].generation != returned >> ReceiveDescriptor::kSlotBits) {
-      violation(1);
-      continue;
-    }
     Slot& slot = slots[index];
-    if (slot.order != kNoBlock) receive_blocks_.release_order(slot.offset, slot.order);
+    is_bad = !slot.in_use || slot.generation != returned >> ReceiveDescriptor::kSlotBits;
+    if (is_bad) break;
+    if (run == 0) order = slot.order;
+    if (slot.order != order) break;
+    offsets[run++] = slot.offset;
     slot.in_use = false;
     slot.generation = next_generation(slot.generation);
     free_slots_[free_slots++] = static_cast<std::uint16_t>(index);
   }
+  return_head_ = head;
   free_slot_count_ = free_slots;
-  return count;
+  if (order != kNoBlock) receive_blocks_.release_burst(std::span{offsets}.first(run), order);
+  if (is_bad) {
+    ++return_head_;
+    violation(1);
+  }
 }
 
 }  // namespace ringroad::host

@@ -129,6 +129,7 @@ class Application final : public Endpoint {
   }
 
   std::uint32_t take_returns();
+  void take_return_run(std::uint32_t tail);
   std::uint32_t retry_parked(Sender& sender);
   std::uint32_t take_descriptors(Sender& sender);
   void ask_for_descriptors() const;

@@ -112,7 +112,14 @@ class BlockAllocator {
     }
   }
   void release_burst(std::span<const std::uint32_t> offsets, Order order) {
-    for (const std::uint32_t offset : offsets) release_order(offset, order);
+    Cache& cache = caches_[order];
+    const auto cached = std::min<std::size_t>(offsets.size(), cache.depth - cache.count);
+    const std::uint32_t next = cache.first + cache.count;
+    for (std::uint32_t i = 0; i < cached; ++i) {
+      cache.blocks[(next + i) % kCacheDepthMax] = offsets[i] / kBlockBytes;
+    }
+    cache.count += static_cast<std::uint32_t>(cached);
+    for (const std::uint32_t offset : offsets.subspan(cached)) merge(offset / kBlockBytes, order);
   }
 
   // Calls `function` with the offsets of up to `count` blocks that will be handed out next for

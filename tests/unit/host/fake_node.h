@@ -81,6 +81,22 @@ class FakeNode final : public Sender {
     flight.push_back(message);
     return SendResult::kAccepted;
   }
+  // As a node does: to one receiver, and not past a message that still waits.
+  std::size_t deliver_local(const InboundBurst& burst) override {
+    for (const auto& [owner, waiting] : waiting_) {
+      if (!waiting.empty()) return 0;
+    }
+    const Binding* receiver = nullptr;
+    for (const Binding& binding : bindings_) {
+      if (binding.type != burst.type && binding.mode != BindMode::kCatchAll) continue;
+      if (receiver != nullptr) return 0;
+      receiver = &binding;
+    }
+    const std::size_t delivered =
+        receiver == nullptr ? 0 : endpoints_.at(receiver->index)->on_messages(burst);
+    delivered_by_bursts += delivered;
+    return delivered;
+  }
   NodeId self() const override { return self_; }
   std::span<const NodeId> peers() const override { return peers_; }
   bool is_connected(NodeId node) const override {
@@ -184,6 +200,7 @@ class FakeNode final : public Sender {
     return deliver({from, type, priority, static_cast<std::uint32_t>(payload.size()), {&piece, 1}});
   }
 
+  std::atomic<std::uint64_t> delivered_by_bursts{0};
   bool keep_bytes = false;
   std::vector<std::string> sent;  // payloads sent to peers, with keep_bytes
 

@@ -407,7 +407,7 @@ TEST(Hostile, OneThatNeverReadsBlocksOnlyItself) {
   // Sends to itself for ever and reads neither messages nor completions.
   for (std::uint32_t i = 0; i < 3 * kCompletionRing; ++i) {
     TransmitDescriptor descriptor = kGood;
-    descriptor.token = 2 * i;  // never consecutive: a completion each
+    descriptor.token = static_cast<std::uint16_t>(2 * i);  // never consecutive: a completion each
     const bool has_room = eventually([&] {
       if (program.control().dataplane.completion_tail.load() >= 3 * kReceiveSlots / 4) return true;
       return i - program.control().dataplane.transmit_head.load() < kTransmitRing;
@@ -437,7 +437,7 @@ TEST(Hostile, KilledProgramsGiveEverythingBack) {
         if (i - program.control().dataplane.transmit_head.load() >= kTransmitRing) continue;
         TransmitDescriptor descriptor = kGood;
         descriptor.to = i % 2 == 0 ? 1 : 2;
-        descriptor.token = i;
+        descriptor.token = static_cast<std::uint16_t>(i);
         program.put(descriptor);
       }
     }
