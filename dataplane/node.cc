@@ -131,8 +131,8 @@ SendResult Node::Impl::send_local(const OutboundMessage& message) {
   return SendResult::kAccepted;
 }
 
-// Only what goes to one receiver. An endpoint sends no burst while an earlier message of that stream
-// waits for some of its receivers, so no Partial speaks of any of these.
+// Only what goes to one receiver. An endpoint sends no burst while an earlier message of that
+// stream waits for some of its receivers, so no Partial speaks of any of these.
 std::size_t Node::Impl::deliver_local(const InboundBurst& messages) {
   const std::uint64_t receivers = bindings.find(messages.type);
   if (receivers == 0 || (receivers & (receivers - 1)) != 0) return 0;

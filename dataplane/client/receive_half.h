@@ -35,11 +35,11 @@ class ReceiveHalf {
     for (std::uint32_t i = 0; i < taken; ++i, ++head_) {
       const host::ReceiveDescriptor& descriptor = ring_[head_ % host::kReceiveSlots];
       messages[i] = {.payload = arena_ + descriptor.offset,
-                         .size = descriptor.length,
-                         .from = descriptor.from(),
-                         .type = descriptor.type,
-                         .priority = descriptor.priority(),
-                         .handle = descriptor.handle()};
+                     .size = descriptor.length,
+                     .from = descriptor.from(),
+                     .type = descriptor.type,
+                     .priority = descriptor.priority(),
+                     .handle = descriptor.handle()};
       __builtin_prefetch(messages[i].payload);
       bytes += descriptor.length;
     }

@@ -202,9 +202,10 @@ std::uint32_t TransmitHalf::run_room(const dist_net_outgoing_t& first) {
   if (find_route(first, route) != DIST_NET_SUCCESS) return 0;
   if (check_room(first, 1) != DIST_NET_SUCCESS) return 0;
   const auto node = static_cast<std::uint16_t>(first.node);
-  const std::uint32_t outcomes = (first.flags & DIST_NET_WANT_OUTCOME) == 0
-                                     ? kRun
-                                     : kOutcomesMax - outcomes_owed_ - (outcome_tail_ - outcome_head_);
+  const std::uint32_t outcomes =
+      (first.flags & DIST_NET_WANT_OUTCOME) == 0
+          ? kRun
+          : kOutcomesMax - outcomes_owed_ - (outcome_tail_ - outcome_head_);
   return std::min({kRun, host::kTransmitRing - (tail_ - head_seen_), kTransmitUnits - units_,
                    quota_.quota().messages - quota_.used(node).messages, outcomes});
 }

@@ -28,8 +28,8 @@ class TransmitHalf {
 
   explicit TransmitHalf(Attachment& attachment);
 
-  // Copies of the payloads of up to `count` messages, in order. Sets `accepted` of those it took and
-  // of the one it refused, if any. Returns how many it took.
+  // Copies of the payloads of up to `count` messages, in order. Sets `accepted` of those it took
+  // and of the one it refused, if any. Returns how many it took.
   std::uint32_t send(dist_net_outgoing_t* messages, std::uint32_t count);
   // What was written into the claim. Sets message.accepted.
   dist_net_error_t claim(std::size_t size, dist_net_claim_t& claim);

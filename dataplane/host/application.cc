@@ -40,7 +40,8 @@ Application::Application(const ApplicationConfig& config, const ChannelGeometry&
       control_(reinterpret_cast<ChannelControl*>(segment_.data())),
       transmit_ring_(
           reinterpret_cast<const TransmitDescriptor*>(segment_.data() + geometry.transmit_ring)),
-      transmit_masks_(reinterpret_cast<const std::uint64_t*>(segment_.data() + transmit_masks(geometry))),
+      transmit_masks_(
+          reinterpret_cast<const std::uint64_t*>(segment_.data() + transmit_masks(geometry))),
       completion_ring_(reinterpret_cast<Completion*>(segment_.data() + geometry.completion_ring)),
       receive_ring_(reinterpret_cast<ReceiveDescriptor*>(segment_.data() + geometry.receive_ring)),
       return_ring_(reinterpret_cast<std::uint32_t*>(segment_.data() + geometry.return_ring)),
@@ -164,8 +165,7 @@ Application::Taken Application::take(const Request& request, Sender& sender) {
 
 // A broadcast is one unit of its own, told to the application once, and one for each peer in its
 // mask. The library chose the peers when it told its caller how many it accepted.
-Application::Taken Application::take_broadcast(const Request& request,
-                                               Sender& sender) {
+Application::Taken Application::take_broadcast(const Request& request, Sender& sender) {
   const auto count = static_cast<std::uint32_t>(std::popcount(request.peers));
   if (free_units_.size() < count + 1 || !has_completion_room(count + 1)) return Taken::kNoRoom;
   SendResult bad = SendResult::kAccepted;

@@ -82,9 +82,7 @@ class Application final : public Endpoint {
   std::uint32_t units_in_use() const {
     return kTransmitUnits - static_cast<std::uint32_t>(free_units_.size());
   }
-  std::uint32_t slots_in_use() const {
-    return kReceiveSlots - free_slot_count_;
-  }
+  std::uint32_t slots_in_use() const { return kReceiveSlots - free_slot_count_; }
 
  private:
   static constexpr std::uint16_t kNoUnit = 0xffff;

@@ -148,8 +148,7 @@ std::size_t Application::on_messages(const InboundBurst& burst) {
   std::array<std::uint32_t, kLocalBurst> offsets;
   const std::size_t placed = place(burst.payloads.first(count), offsets);
   std::uint64_t bytes = 0;
-  const std::uint32_t rest =
-      ReceiveDescriptor::rest_of(burst.from.value, burst.priority.value);
+  const std::uint32_t rest = ReceiveDescriptor::rest_of(burst.from.value, burst.priority.value);
   Slot* const slots = slots_.data();
   std::uint32_t tail = receive_tail_, free_slots = free_slot_count_;
   for (std::size_t i = 0; i < placed; ++i) {

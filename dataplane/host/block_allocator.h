@@ -83,8 +83,7 @@ class BlockAllocator {
     const unsigned order = order_of(bytes);
     if (order >= kOrders) return 0;
     Cache& cache = caches_[order];
-    const std::uint32_t cached =
-        std::min(static_cast<std::uint32_t>(offsets.size()), cache.count);
+    const std::uint32_t cached = std::min(static_cast<std::uint32_t>(offsets.size()), cache.count);
     const std::uint32_t first = cache.take(cached);
     for (std::uint32_t i = 0; i < cached; ++i) {
       offsets[i] = cache.blocks[(first + i) % kCacheDepthMax] * kBlockBytes;

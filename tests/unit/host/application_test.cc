@@ -262,6 +262,84 @@ TEST_F(ByHand, DeliveriesStopWhenSlotsOrArenaAreFullAndGoOnWhenTheyAreReturned) 
   EXPECT_EQ(application_->counts().receive_busy, 1U);
 }
 
+TEST_F(ByHand, BurstsWithinTheNodeArriveInOrderWithTheirBytesAndShareACompletion) {
+  node_.bind(0, MessageType{7}, BindMode::kExclusive);
+  const std::string text = "sixteen bytes or a few more, and so on, until it is seventy: here.....";
+  std::memcpy(data_ + geometry_.transmit_arena, text.data(), text.size());
+  constexpr std::uint32_t kCount = 3 * kLocalBurst + 5;
+  for (std::uint32_t i = 0; i < kCount; ++i) {
+    put(1, i % 71, i, static_cast<std::uint8_t>(1 + i / 40));  // three priorities
+  }
+  node_.poll(Nanos{});
+  EXPECT_GE(node_.delivered_by_bursts, kCount - 2);  // all but the first of another priority
+  ASSERT_EQ(control().dataplane.receive_tail.load(), kCount);
+  const auto* ring = reinterpret_cast<const ReceiveDescriptor*>(data_ + geometry_.receive_ring);
+  std::set<std::uint32_t> handles;
+  for (std::uint32_t i = 0; i < kCount; ++i) {
+    ASSERT_EQ(ring[i].length, i % 71);
+    const auto* bytes =
+        reinterpret_cast<const char*>(data_ + geometry_.receive_arena + ring[i].offset);
+    EXPECT_EQ((std::string_view{bytes, ring[i].length}), text.substr(0, i % 71)) << i;
+    EXPECT_EQ(ring[i].priority(), 1 + i / 40);
+    EXPECT_EQ(ring[i].from(), 1U);
+    EXPECT_EQ(ring[i].type, 7U);
+    handles.insert(ring[i].handle());
+  }
+  EXPECT_EQ(handles.size(), kCount);
+  const auto read = completions();
+  ASSERT_EQ(read.size(), 1U);
+  EXPECT_EQ(read[0].count, kCount);
+  EXPECT_EQ(read[0].result, static_cast<std::uint8_t>(Outcome::kDelivered));
+  const ChannelCounts counts = application_->counts();
+  EXPECT_EQ(counts.messages_taken, kCount);
+  EXPECT_EQ(counts.messages_received, kCount);
+  EXPECT_EQ(counts.bytes_taken, counts.bytes_received);
+  EXPECT_EQ(counts.outcomes[static_cast<std::size_t>(Outcome::kDelivered)], kCount);
+  EXPECT_EQ(application_->units_in_use(), 0U);
+}
+
+TEST_F(ByHand, ABurstIsRefusedPieceByPieceWhereItCannotGo) {
+  node_.bind(0, MessageType{7}, BindMode::kExclusive);
+  put(1, 1, 0);
+  put(1, kArena + 1, 2);  // lies outside the arena
+  put(1, 2, 4);
+  put(1, 4'097, 6);  // too large
+  put(1, 3, 8);
+  put(1, 4, 10, 0);  // no priority for programs
+  put(1, 5, 12);
+  node_.poll(Nanos{});
+  EXPECT_EQ(application_->counts().violations, 1U);
+  std::map<std::uint64_t, std::uint8_t> results;
+  for (const Completion& completion : completions()) results[completion.token] = completion.result;
+  const auto delivered = static_cast<std::uint8_t>(Outcome::kDelivered);
+  EXPECT_EQ(results, (std::map<std::uint64_t, std::uint8_t>{{0, delivered},
+                                                            {4, delivered},
+                                                            {6, refusal(SendResult::kTooLarge)},
+                                                            {8, delivered},
+                                                            {10, refusal(SendResult::kBadPriority)},
+                                                            {12, delivered}}));
+  EXPECT_EQ(node_.delivered_by_bursts, 4U);
+}
+
+TEST_F(ByHand, ABurstThatFillsTheReceiverWaitsAndKeepsItsOrder) {
+  node_.bind(0, MessageType{7}, BindMode::kExclusive);
+  constexpr std::uint32_t kRoom = kArena / 4'096, kCount = kRoom + 20;
+  for (std::uint32_t i = 0; i < kCount; ++i) put(1, 4'096 - i, i);
+  node_.poll(Nanos{});
+  EXPECT_EQ(control().dataplane.receive_tail.load(), kRoom);
+  const auto* ring = reinterpret_cast<const ReceiveDescriptor*>(data_ + geometry_.receive_ring);
+  auto* returns = reinterpret_cast<std::uint32_t*>(data_ + geometry_.return_ring);
+  for (std::uint32_t i = 0; i < kRoom; ++i) returns[i] = ring[i].handle();
+  control().application.return_tail.store(kRoom);
+  for (int i = 0; i < 3; ++i) node_.poll(Nanos{});
+  ASSERT_EQ(control().dataplane.receive_tail.load(), kCount);
+  for (std::uint32_t i = 0; i < kCount; ++i) EXPECT_EQ(ring[i].length, 4'096 - i);
+  std::uint32_t ended = 0;
+  for (const Completion& completion : completions()) ended += completion.count;
+  EXPECT_EQ(ended, kCount);
+  EXPECT_EQ(application_->slots_in_use(), 20U);
+}
+
 TEST_F(ByHand, ASleepingProgramIsRungOncePerSleep) {
   node_.bind(0, MessageType{7}, BindMode::kExclusive);
   node_.poll(Nanos{});

@@ -51,6 +51,44 @@ TEST(Client, UnboundTypesHaveNoReceiverAndEmptyMessagesArrive) {
   EXPECT_EQ(client.outcome().outcome, DIST_NET_NO_RECEIVER);
 }
 
+TEST(Client, OneBurstMayGoToSeveralNodesAndAskForSomeOutcomes) {
+  NodeThread node;
+  Client client{node.socket};
+  ASSERT_EQ(dist_net_bind(client, 7, DIST_NET_BIND_EXCLUSIVE), DIST_NET_SUCCESS);
+  ASSERT_TRUE(eventually(
+      [&] { return dist_net_is_connected(client, 2) && dist_net_is_connected(client, 3); }));
+  constexpr std::uint32_t kCount = 150;
+  std::vector<std::string> payloads;
+  std::vector<dist_net_outgoing_t> burst;
+  for (std::uint32_t i = 0; i < kCount; ++i) payloads.push_back(std::string(i * 3 % 300, 'a'));
+  for (std::uint32_t i = 0; i < kCount; ++i) {
+    // Runs of ten to this node, with a message elsewhere between them.
+    const raft_node_id_t to = i % 10 != 9 ? 1 : i % 20 == 9 ? 2 : DIST_NET_BROADCAST;
+    const std::uint32_t flags = i / 50 == 1 ? DIST_NET_WANT_OUTCOME : 0;
+    burst.push_back({to, 7, 4, flags, i, payloads[i].data(), payloads[i].size(), 0});
+  }
+  ASSERT_EQ(dist_net_send(client, burst.data(), kCount), kCount) << dist_net_last_error();
+  std::uint32_t asked = 0;
+  for (std::uint32_t i = 0; i < kCount; ++i) {
+    EXPECT_EQ(burst[i].accepted, burst[i].node == DIST_NET_BROADCAST ? 2U : 1U) << i;
+    if (burst[i].flags != 0) asked += burst[i].accepted;
+    if (burst[i].node == 1) {
+      EXPECT_EQ(client.receive(), payloads[i]) << i;
+    }
+  }
+  std::map<std::uint64_t, std::uint32_t> told;
+  for (std::uint32_t i = 0; i < asked; ++i) {
+    const auto report = client.outcome();
+    EXPECT_EQ(report.outcome, DIST_NET_DELIVERED);
+    ++told[report.token];
+  }
+  for (const auto& [token, times] : told) EXPECT_EQ(times, burst[token].accepted) << token;
+  dist_net_statistics_t statistics;
+  ASSERT_EQ(dist_net_get_statistics(client, &statistics), DIST_NET_SUCCESS);
+  EXPECT_EQ(statistics.messages_sent, statistics.delivered);
+  EXPECT_EQ(statistics.messages_received, kCount - kCount / 10);
+}
+
 TEST(Client, ATypeBoundByOneProgramIsTakenForOthers) {
   NodeThread node;
   Client one{node.socket}, two{node.socket};

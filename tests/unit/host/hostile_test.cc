@@ -184,7 +184,8 @@ TEST(Hostile, RandomDescriptorsAndIndicesHarmNobodyElse) {
         TransmitDescriptor random;
         const std::uint64_t bits[2] = {prng.next(), prng.next()};
         std::memcpy(&random, bits, sizeof random);
-        if (prng.below(2) == 0) random.offset %= 4096, random.length %= 4096, random.options &= 0x1f;
+        if (prng.below(2) == 0)
+          random.offset %= 4096, random.length %= 4096, random.options &= 0x1f;
         if (prng.below(4) == 0) random.to = kToPeers;
         program.put(random);
       }
