@@ -135,8 +135,8 @@ SendResult Node::Impl::send_local(const OutboundMessage& message) {
 // stream waits for some of its receivers, so no Partial speaks of any of these.
 std::size_t Node::Impl::deliver_local(const InboundBurst& messages) {
   const std::uint64_t receivers = bindings.find(messages.type);
-  if (receivers == 0 || (receivers & (receivers - 1)) != 0) return 0;
-  const std::size_t delivered = endpoints[__builtin_ctzll(receivers)]->on_messages(messages);
+  if (!std::has_single_bit(receivers)) return 0;
+  const std::size_t delivered = endpoints[std::countr_zero(receivers)]->on_messages(messages);
   statistics.messages_local += delivered;
   statistics.messages_delivered += delivered;
   return delivered;
@@ -161,25 +161,16 @@ DeliverResult Node::Impl::on_message(const InboundMessage& message) {
   return deliver(message, peer->partial[message.priority.value]);
 }
 
-// Those of one type with one receiver go to it together, others one by one.
-DeliverResult Node::Impl::on_messages(std::span<const InboundMessage> messages,
-                                      std::uint32_t& count) {
-  const InboundMessage& first = messages.front();
-  const std::uint64_t receivers = bindings.find(first.type);
-  Peer* peer = find_peer(first.from);
+// Only what goes to one receiver, with no message of this stream half taken.
+std::size_t Node::Impl::on_messages(const InboundBurst& messages) {
+  const std::uint64_t receivers = bindings.find(messages.type);
+  Peer* peer = find_peer(messages.from);
   RR_CHECK(peer != nullptr);
-  Partial& partial = peer->partial[first.priority.value];
-  if (!std::has_single_bit(receivers) || partial.taken != 0) [[unlikely]] {
-    const DeliverResult result = deliver(first, partial);
-    count = result == DeliverResult::kBusy ? 0 : 1;
-    return result;
-  }
-  std::size_t alike = 1;
-  while (alike < messages.size() && messages[alike].type == first.type) ++alike;
-  const DeliverResult result =
-      endpoints[std::countr_zero(receivers)]->on_messages(messages.first(alike), count);
-  count_delivered(result, std::max(count, 1u));
-  return result;
+  if (!std::has_single_bit(receivers) || peer->partial[messages.priority.value].taken != 0)
+    return 0;
+  const std::size_t delivered = endpoints[std::countr_zero(receivers)]->on_messages(messages);
+  statistics.messages_delivered += delivered;
+  return delivered;
 }
 
 DeliverResult Node::Impl::deliver(const InboundMessage& message, Partial& partial) {
@@ -190,22 +181,18 @@ DeliverResult Node::Impl::deliver(const InboundMessage& message, Partial& partia
   } else if (receivers != 0) {
     result = endpoints[__builtin_ctzll(receivers)]->on_message(message);
   }
-  count_delivered(result, 1);
-  return result;
-}
-
-void Node::Impl::count_delivered(DeliverResult result, std::uint32_t count) {
   switch (result) {
     case DeliverResult::kDelivered:
-      statistics.messages_delivered += count;
+      ++statistics.messages_delivered;
       break;
     case DeliverResult::kNoReceiver:
-      statistics.messages_no_receiver += count;
+      ++statistics.messages_no_receiver;
       break;
     case DeliverResult::kBusy:
-      statistics.deliveries_busy += count;
+      ++statistics.deliveries_busy;
       break;
   }
+  return result;
 }
 
 // Delivered when one of them took it; busy until each has taken it or refused it for good.

@@ -43,8 +43,7 @@ struct Node::Impl final : Sender, LinkSink {
 
   // LinkSink
   DeliverResult on_message(const InboundMessage& message) override;
-  DeliverResult on_messages(std::span<const InboundMessage> messages,
-                            std::uint32_t& count) override;
+  std::size_t on_messages(const InboundBurst& messages) override;
   void on_outcome(const OutboundMessage& message, Outcome outcome) override;
   void on_outcomes(std::span<const OutboundMessage> messages, Outcome outcome) override;
   void release_frame(std::uintptr_t handle) override;
@@ -69,7 +68,6 @@ struct Node::Impl final : Sender, LinkSink {
 
   SendResult send_local(const OutboundMessage& message);
   DeliverResult deliver(const InboundMessage& message, Partial& partial);
-  void count_delivered(DeliverResult result, std::uint32_t count);
   DeliverResult deliver_shared(const InboundMessage& message, Partial& partial,
                                std::uint64_t receivers);
   void on_frame(rte_mbuf* packet, const Inbound& inbound, Nanos now);

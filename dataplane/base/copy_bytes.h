@@ -20,8 +20,8 @@ inline constexpr std::size_t kCopyAheadBytes = 512;
 // Asks for the line to be in this core's cache, and in no other's. (The builtin asks for reading
 // only, unless the compiler may assume more than x86-64-v2; where the instruction is missing it
 // does nothing.)
-inline void prefetch_to_write(const std::byte* line) {
-  asm volatile("prefetchw %0" : : "m"(*line));
+inline void prefetch_to_write(const void* line) {
+  asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(line)));
 }
 
 template <std::size_t N>

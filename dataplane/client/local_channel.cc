@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "dataplane/base/copy_bytes.h"
 #include "dataplane/client/error.h"
 #include "dataplane/host/process_barrier.h"
 
@@ -24,14 +25,6 @@ constexpr std::uint32_t kPollsPerLook = 16'384;
 // Likewise, claims refused.
 constexpr std::uint32_t kRefusalsPerLook = 256;
 constexpr std::uint32_t kReturnsPerRing = 32;
-
-// Asks for a line to write it. The other side read it last, so that each store to it would wait for
-// its way across, one after the other: 53 M/s of 64 bytes without, 59 with.
-inline void prefetch_to_write([[maybe_unused]] const void* line) {
-#if defined(__x86_64__)
-  asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(line)));
-#endif
-}
 
 constexpr std::uint32_t kDescriptorsPerLine = kCacheLineBytes / sizeof(host::PairDescriptor);
 
@@ -156,6 +149,8 @@ std::uint32_t LocalChannel::claim_blocks(std::size_t size, dist_net_claim_t* cla
     const std::uint32_t offset = recycle(block_bytes);
     if (offset == host::BlockAllocator::kNone) break;
     claims[claimed] = {out_arena_ + offset, size, {offset, block_bytes}};
+    // The other side read it last: each store would wait for its way across, one after the other
+    // (53 M/s of 64 bytes without, 59 with).
     prefetch_to_write(out_arena_ + offset);
     // Not the line with the next descriptor: the receiver may be polling that.
     const std::uint32_t slot = (tail_ + claimed) % kPairRing;

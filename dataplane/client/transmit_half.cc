@@ -6,9 +6,9 @@
 #include <cstring>
 #include <utility>
 
+#include "dataplane/base/copy_bytes.h"
 #include "dataplane/client/error.h"
 #include "dataplane/core/message.h"
-#include "dataplane/host/copy.h"
 
 namespace ringroad::client {
 namespace {
@@ -228,7 +228,7 @@ std::uint32_t TransmitHalf::send_run(dist_net_outgoing_t* messages, std::uint32_
     const auto length = static_cast<std::uint32_t>(message.size);
     const std::uint32_t block_bytes = host::BlockAllocator::block_bytes(length);
     const std::uint32_t offset = offsets[i];
-    host::copy_payload(arena_ + offset, static_cast<const std::byte*>(message.payload), length);
+    copy_bytes(arena_ + offset, static_cast<const std::byte*>(message.payload), length);
     const std::uint16_t index = take_record();
     if (flags != 0) asked_[index].token = message.token;
     records_[index] = {offset, length, block_bytes, node, flags, true};
@@ -254,10 +254,10 @@ std::uint32_t TransmitHalf::send_run(dist_net_outgoing_t* messages, std::uint32_
 void TransmitHalf::ask_ahead(std::uint32_t run, std::uint32_t length) {
   constexpr std::uint32_t kDescriptorsALine = kCacheLineBytes / sizeof(host::TransmitDescriptor);
   for (std::uint32_t i = 0; i < run; i += kDescriptorsALine) {
-    host::prefetch_to_write(&ring_[(tail_ + i) % host::kTransmitRing]);
+    prefetch_to_write(&ring_[(tail_ + i) % host::kTransmitRing]);
   }
   blocks_.foresee(length, run,
-                  [this](std::uint32_t offset) { host::prefetch_to_write(arena_ + offset); });
+                  [this](std::uint32_t offset) { prefetch_to_write(arena_ + offset); });
 }
 
 // Finds how many of the messages differ from the first in payload and token only, and a block for
@@ -291,7 +291,7 @@ std::uint32_t TransmitHalf::place_run(const dist_net_outgoing_t* messages, std::
     }
     const std::size_t found =
         blocks_.allocate_burst(block_bytes, offsets.subspan(placed, end - placed));
-    for (std::size_t i = 0; i < found; ++i) host::prefetch_to_write(arena_ + offsets[placed + i]);
+    for (std::size_t i = 0; i < found; ++i) prefetch_to_write(arena_ + offsets[placed + i]);
     placed += static_cast<std::uint32_t>(found);
     if (placed != end) break;
   }

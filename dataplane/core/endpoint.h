@@ -54,15 +54,6 @@ class Endpoint {
 
   // A message of a type this endpoint is bound to. The endpoint copies what it keeps.
   [[nodiscard]] virtual DeliverResult on_message(const InboundMessage& message) = 0;
-  // Messages of one type, peer and priority, in order. `count` becomes how many of them, from the
-  // first, ended as returned: at least one, but none when the first met kBusy.
-  [[nodiscard]] virtual DeliverResult on_messages(std::span<const InboundMessage> messages,
-                                                  std::uint32_t& count) {
-    const DeliverResult result = on_message(messages.front());
-    count = result == DeliverResult::kBusy ? 0 : 1;
-    return result;
-  }
-
   // A burst of them. Returns how many, from the first on, are now delivered; the next one, if any,
   // is for on_message() to take or to refuse.
   [[nodiscard]] virtual std::size_t on_messages(const InboundBurst& /*burst*/) { return 0; }

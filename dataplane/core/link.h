@@ -88,14 +88,9 @@ enum class FrameDisposition : std::uint8_t {
 class LinkSink {
  public:
   [[nodiscard]] virtual DeliverResult on_message(const InboundMessage& message) = 0;
-  // Messages of one peer and priority, in order. `count` becomes how many of them, from the first,
-  // ended as returned: at least one, but none when the first met kBusy.
-  [[nodiscard]] virtual DeliverResult on_messages(std::span<const InboundMessage> messages,
-                                                  std::uint32_t& count) {
-    const DeliverResult result = on_message(messages.front());
-    count = result == DeliverResult::kBusy ? 0 : 1;
-    return result;
-  }
+  // A burst of them. Returns how many, from the first on, were delivered; the next one, if any, is
+  // for on_message() to deliver or to refuse.
+  [[nodiscard]] virtual std::size_t on_messages(const InboundBurst& /*burst*/) { return 0; }
   virtual void on_outcome(const OutboundMessage& message, Outcome outcome) = 0;
   // Messages of one priority that ended alike. They are the link's, during the call only.
   virtual void on_outcomes(std::span<const OutboundMessage> messages, Outcome outcome) {

@@ -169,13 +169,10 @@ struct Link::Impl {
   HeldFrames held_;
   PiecePool pieces_;
   std::vector<std::span<const std::byte>> gathered_;
-  struct {  // scratch of on_message_records
-    std::array<InboundMessage, kDeliverBurst> messages;
-    std::array<std::span<const std::byte>, kDeliverBurst> pieces;
-  } arrivals_;
-  std::array<OutboundMessage, kOutcomeBurst> told_;  // scratch of on_outcome_record
-  std::uint8_t outcome_mask_ = 0;                    // priorities with outcomes to tell
-  std::uint8_t window_mask_ = 0;                     // priorities whose grant is to be told
+  std::array<std::span<const std::byte>, kDeliverBurst> burst_;  // scratch of on_message_records
+  std::array<OutboundMessage, kOutcomeBurst> told_;              // scratch of on_outcome_record
+  std::uint8_t outcome_mask_ = 0;                                // priorities with outcomes to tell
+  std::uint8_t window_mask_ = 0;  // priorities whose grant is to be told
   // Priorities whose next message is whole, and its endpoint was busy.
   std::uint8_t waiting_mask_ = 0;
   // Priorities whose receiver does not read and for which a frame was left: told in acks.

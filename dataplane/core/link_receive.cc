@@ -131,64 +131,49 @@ DeliverResult Link::Impl::deliver(std::uint8_t priority, std::uint32_t type, std
   return result;
 }
 
-// Message records from `at` on, as many as are next in order, handed over together; or the one at
-// `at`, if it is not. Returns how many it dealt with and moves `payload` behind theirs.
+// Message records from `at` on, as many as are next in order and of one type, handed over together;
+// or the one at `at`, if it is not. Returns how many it dealt with and moves `payload` behind
+// theirs.
 std::size_t Link::Impl::on_message_records(const std::byte* at, const std::byte* end,
                                            const std::byte*& payload, Incoming& in) {
-  auto& [messages, pieces] = arrivals_;
   const auto first = load_record<MessageRecord>(at);
   ReceiveStream& stream = receive_[first.priority];
   std::size_t count = 0;
+  std::uint64_t bytes = 0;
   if (!stream.has_slots()) [[likely]] {
     const std::uint64_t room = stream.message_limit - stream.expected;
     const std::size_t most = std::min<std::uint64_t>(kDeliverBurst, room);
     for (const std::byte* next = at; count < most && next < end; next += kRecordSlotBytes) {
       const auto record = load_record<MessageRecord>(next);
       if (record.kind != first.kind || record.priority != first.priority || record.flags != 0 ||
+          record.type != first.type ||
           record.sequence != static_cast<std::uint32_t>(stream.expected + count)) {
         break;
       }
-      pieces[count] = {payload, record.length};
-      messages[count] = {config_.peer,
-                         MessageType{record.type},
-                         Priority{record.priority},
-                         record.length,
-                         {&pieces[count], 1}};
-      payload += record.length;
-      ++count;
+      burst_[count++] = {payload + bytes, record.length};
+      bytes += record.length;
     }
-  }
-  if (count == 0) [[unlikely]] {
-    on_message_record(first, payload, in);
-    payload += first.length;
-    return 1;
   }
   std::size_t done = 0;
-  while (done < count) {
-    std::uint32_t taken = 0;
-    const auto left = std::span(messages).first(count).subspan(done);
-    const DeliverResult result = sink_.on_messages(left, taken);
-    if (result == DeliverResult::kBusy) [[unlikely]] {
-      on_busy(first.priority, load_record<MessageRecord>(at + done * kRecordSlotBytes),
-              pieces[done].data(), in);
-      ++done;
-      break;
+  if (count > 1) {
+    done = sink_.on_messages({config_.peer, MessageType{first.type}, Priority{first.priority},
+                              std::span(burst_).first(count)});
+    RR_CHECK(done <= count);
+    std::uint64_t taken = 0;
+    for (std::size_t i = 0; i < done; ++i) taken += burst_[i].size();
+    statistics_.messages_received += done;
+    statistics_.payload_bytes_received += taken;
+    if (done > 0) {
+      consume(first.priority, stream, static_cast<std::uint32_t>(done), taken, false);
+      payload += taken;
     }
-    std::uint64_t bytes = 0;
-    for (std::uint32_t i = 0; i < taken; ++i) bytes += left[i].length;
-    if (result == DeliverResult::kDelivered) {
-      statistics_.messages_received += taken;
-      statistics_.payload_bytes_received += bytes;
-    }
-    consume(first.priority, stream, taken, bytes, result == DeliverResult::kNoReceiver);
-    done += taken;
+    if (done == count) return done;
   }
-  // Those behind the one that has to wait.
-  for (; done < count; ++done) {
-    on_message_record(load_record<MessageRecord>(at + done * kRecordSlotBytes), pieces[done].data(),
-                      in);
-  }
-  return count;
+  // The one that has to be looked at by itself; those behind it may go together again.
+  const auto record = load_record<MessageRecord>(at + done * kRecordSlotBytes);
+  on_message_record(record, payload, in);
+  payload += record.length;
+  return done + 1;
 }
 
 // Message `expected` cannot be taken by its endpoint now.

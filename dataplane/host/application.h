@@ -8,8 +8,8 @@
 // the kViolationsMax-th of them, or one index that cannot be, ends the conversation: the verdict is
 // published and its rings are not looked at again.
 //
-// Messages to this node go by bursts (application_local.cc) as long as they end at once; all others,
-// and those that do not, one at a time.
+// Messages to this node go by bursts (application_local.cc) as long as they end at once; all
+// others, and those that do not, one at a time.
 //
 // A message the node's queue has no room for is parked here, in order, and offered again in every
 // pass; the application reads that (peer, priority) as blocked meanwhile. So of what a library

@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "dataplane/base/copy_bytes.h"
 #include "dataplane/host/application.h"
-#include "dataplane/host/copy.h"
 
 namespace ringroad::host {
 namespace {
@@ -154,7 +154,7 @@ std::size_t Application::on_messages(const InboundBurst& burst) {
   for (std::size_t i = 0; i < placed; ++i) {
     const std::span<const std::byte> payload = burst.payloads[i];
     const auto length = static_cast<std::uint32_t>(payload.size());
-    copy_payload(receive_arena_ + offsets[i], payload.data(), payload.size());
+    copy_bytes(receive_arena_ + offsets[i], payload.data(), payload.size());
     const std::uint16_t index = free_slots_[--free_slots];
     Slot& slot = slots[index];
     const std::uint16_t generation = slot.generation;

@@ -29,7 +29,7 @@
 
 namespace ringroad::host {
 
-inline constexpr std::uint32_t kLayoutVersion = 3;
+inline constexpr std::uint32_t kLayoutVersion = 4;
 
 // A message on its way out. `offset` and `length` lie within the transmit arena. Four descriptors
 // share a cache line: between two cores a message costs by the line.

@@ -32,9 +32,9 @@ MessageType plus(MessageType type, std::uint32_t offset) {
 }
 
 // Before its stamp was verified: true of all pings.
-bool may_be_ping(const InboundMessage& message) {
-  if (message.pieces.empty() || message.pieces[0].size() < sizeof(std::uint64_t)) return true;
-  return StampHead{load_le<std::uint64_t>(message.pieces[0].data())}.has(kPing);
+bool may_be_ping(std::span<const std::byte> payload) {
+  return payload.size() < sizeof(std::uint64_t) ||
+         StampHead{load_le<std::uint64_t>(payload.data())}.has(kPing);
 }
 
 }  // namespace
@@ -108,19 +108,22 @@ DeliverResult TrafficRole::on_message(const InboundMessage& message) {
   return DeliverResult::kNoReceiver;
 }
 
-DeliverResult TrafficRole::on_messages(std::span<const InboundMessage> messages,
-                                       std::uint32_t& count) {
-  const InboundMessage& first = messages.front();
-  count = 0;
-  if (first.type == config_.type && sink_ && echo_->has_room()) [[likely]] {
+std::size_t TrafficRole::on_messages(const InboundBurst& burst) {
+  if (burst.type != config_.type || !sink_ || !echo_->has_room()) return 0;
+  std::size_t taken = 0;
+  for (const auto& payload : burst.payloads) {
     // Pings end in ways of their own: each comes by itself.
-    while (count < messages.size() && !may_be_ping(messages[count])) {
-      Stamp stamp;
-      (void)sink_->on_message(messages[count], stamp);
-      ++count;
-    }
+    if (may_be_ping(payload)) break;
+    Stamp stamp;
+    (void)sink_->on_message({burst.from,
+                             burst.type,
+                             burst.priority,
+                             static_cast<std::uint32_t>(payload.size()),
+                             {&payload, 1}},
+                            stamp);
+    ++taken;
   }
-  return count > 0 ? DeliverResult::kDelivered : Endpoint::on_messages(messages, count);
+  return taken;
 }
 
 void TrafficRole::on_outcomes(std::span<const OutboundMessage> messages, Outcome outcome) {

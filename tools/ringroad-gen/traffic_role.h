@@ -72,8 +72,7 @@ class TrafficRole final : public Endpoint {
   std::vector<Binding> bindings() const;
 
   [[nodiscard]] DeliverResult on_message(const InboundMessage& message) override;
-  [[nodiscard]] DeliverResult on_messages(std::span<const InboundMessage> messages,
-                                          std::uint32_t& count) override;
+  [[nodiscard]] std::size_t on_messages(const InboundBurst& burst) override;
   void on_outcome(NodeId peer, std::uint64_t token, Outcome outcome) override;
   void on_outcomes(std::span<const OutboundMessage> messages, Outcome outcome) override;
   std::uint32_t poll(Nanos now, Sender& sender) override;

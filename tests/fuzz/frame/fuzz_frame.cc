@@ -59,6 +59,21 @@ class Target final : public LinkSink {
     if (message.type.value % 8 == 2 && is_busy_) return DeliverResult::kBusy;
     return DeliverResult::kDelivered;
   }
+  std::size_t on_messages(const InboundBurst& burst) override {
+    std::size_t taken = 0;
+    const std::uint32_t kind = burst.type.value % 8;
+    if (kind == 1 || (kind == 2 && is_busy_)) return 0;
+    for (const auto& payload : burst.payloads) {
+      if (kind == 3 && taken == 2) break;
+      require(on_message({burst.from,
+                          burst.type,
+                          burst.priority,
+                          static_cast<std::uint32_t>(payload.size()),
+                          {&payload, 1}}) == DeliverResult::kDelivered);
+      ++taken;
+    }
+    return taken;
+  }
   void on_outcome(const OutboundMessage& message, Outcome) override {
     require(message.token < 16 && is_open_[message.token]);
     is_open_[message.token] = false;

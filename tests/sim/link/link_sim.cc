@@ -84,6 +84,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   std::uint64_t delivered = 0;
+  std::uint64_t bursts = 0;
   std::uint64_t failures = 0;
   std::uint64_t run = 0;
   for (; run < options.seeds || delivered < options.at_least; ++run) {
@@ -91,6 +92,7 @@ int main(int argc, char** argv) {
     LinkWorld world(draw_scenario(seed, options.messages));
     const Report report = world.run();
     delivered += report.delivered;
+    bursts += report.bursts;
     if (options.verbose) {
       std::printf("# seed %" PRIu64 ": %" PRIu64 " delivered, %" PRIu64 " unknown, %" PRIu64
                   " not sent, %" PRIu64 " no receiver, %" PRIu64 " again, %" PRIu64
@@ -112,8 +114,9 @@ int main(int argc, char** argv) {
       break;
     }
   }
-  std::printf("# %" PRIu64 " seeds, %" PRIu64 " messages delivered, %" PRIu64 " failures\n", run,
-              delivered, failures);
+  std::printf("# %" PRIu64 " seeds, %" PRIu64 " messages delivered, %" PRIu64 " bursts, %" PRIu64
+              " failures\n",
+              run, delivered, bursts, failures);
   std::printf("%s 1 - links keep their promises in every world\n1..1\n",
               failures == 0 ? "ok" : "not ok");
   return failures == 0 ? 0 : 1;

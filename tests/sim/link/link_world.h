@@ -55,6 +55,7 @@ Scenario draw_scenario(std::uint64_t seed, std::uint32_t messages);
 struct Report {
   std::string failure;  // empty: all held
   std::uint64_t delivered = 0;
+  std::uint64_t bursts = 0;  // handed over together
   std::uint64_t delivered_bytes = 0;
   std::uint64_t restarts = 0, sessions = 0, retransmitted = 0, refused_frames = 0, held_full = 0;
   std::array<std::uint64_t, 5> outcomes{};

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <memory>
@@ -45,6 +46,21 @@ class End final : public LinkSink {
     arrivals.push_back(
         {message.priority.value, message.type.value, payload, message.pieces.size()});
     return DeliverResult::kDelivered;
+  }
+  std::size_t on_messages(const InboundBurst& burst) override {
+    std::size_t taken = 0;
+    for (; taken < std::min(burst.payloads.size(), burst_max); ++taken) {
+      const auto& payload = burst.payloads[taken];
+      const InboundMessage message{burst.from,
+                                   burst.type,
+                                   burst.priority,
+                                   static_cast<std::uint32_t>(payload.size()),
+                                   {&payload, 1}};
+      if (is_busy[burst.priority.value] || burst.type.value >= 1'000) break;
+      EXPECT_EQ(on_message(message), DeliverResult::kDelivered);
+    }
+    ++bursts;
+    return taken;
   }
   void on_outcome(const OutboundMessage& message, Outcome outcome) override {
     EXPECT_FALSE(outcomes.contains(message.token)) << "a second outcome for " << message.token;
@@ -102,6 +118,8 @@ class End final : public LinkSink {
   }
 
   bool is_busy[kPriorities] = {};
+  std::size_t burst_max = 1'000;  // messages it takes of a burst
+  std::size_t bursts = 0;
   std::vector<Arrival> arrivals;
   std::map<std::uint64_t, Outcome> outcomes;
   std::vector<LinkState> states;

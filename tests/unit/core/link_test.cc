@@ -316,6 +316,65 @@ TEST(Link, ClosingEndsEverythingAndThePeerLearnsAtOnce) {
   EXPECT_EQ(pair.a->send("z"), SendResult::kNotConnected);
 }
 
+TEST(Link, MessagesOfOneTypeAreHandedOverTogetherAndAReceiverMayTakeFewer) {
+  LinkPair pair;
+  pair.connect();
+  pair.b->burst_max = 3;
+  std::string expected;
+  for (int i = 0; i < 100; ++i) {
+    const std::string payload = std::to_string(i) + ' ';
+    ASSERT_EQ(pair.a->send(payload, 1, i < 50 ? 1 : 2), SendResult::kAccepted);
+    expected += payload;
+  }
+  pair.settle();
+  EXPECT_EQ(pair.b->received(), expected);
+  EXPECT_GE(pair.b->bursts, 25u) << "each of three and one more";
+  EXPECT_LE(pair.b->bursts, 30u);
+  ASSERT_EQ(pair.a->outcomes.size(), 100u);
+  for (const auto& [token, outcome] : pair.a->outcomes) EXPECT_EQ(outcome, Outcome::kDelivered);
+  EXPECT_EQ(pair.b->link->statistics().messages_received, 100u);
+  EXPECT_EQ(pair.b->link->statistics().payload_bytes_received, expected.size());
+}
+
+TEST(Link, ABurstWithAnUnboundTypeInItsMidstLosesOnlyThatOne) {
+  LinkPair pair;
+  pair.connect();
+  for (int i = 0; i < 9; ++i) {
+    ASSERT_EQ(pair.a->send(std::to_string(i), 1, i == 4 ? 1'000 : 1), SendResult::kAccepted);
+  }
+  pair.settle();
+  EXPECT_EQ(pair.b->received(), "01235678");
+  for (const auto& [token, outcome] : pair.a->outcomes) {
+    EXPECT_EQ(outcome, token == 4 ? Outcome::kNoReceiver : Outcome::kDelivered) << token;
+  }
+}
+
+TEST(Link, ABurstIsTakenUpToTheFirstMessageThatIsRefused) {
+  LinkConfig config;
+  config.queue_messages_max = 8;
+  config.message_bytes_max = 100;
+  LinkPair pair(config);
+  pair.connect();
+  const Frame payload(200);
+  std::vector<OutboundMessage> burst(12);
+  for (std::size_t i = 0; i < burst.size(); ++i) {
+    burst[i].priority = Priority{static_cast<std::uint8_t>(i < 3 ? 1 : 2)};
+    burst[i].length = i == 6 ? 101 : 10;
+    burst[i].payload = payload.data();
+    burst[i].token = i;
+  }
+  SendResult refusal{};
+  EXPECT_EQ(pair.a->link->offer_burst(burst, refusal), 6u);
+  EXPECT_EQ(refusal, SendResult::kTooLarge);
+  burst[6].length = 10;
+  EXPECT_EQ(pair.a->link->offer_burst(std::span(burst).subspan(6), refusal), 5u)
+      << "the queue of priority 2 holds three already";
+  EXPECT_EQ(refusal, SendResult::kQueueFull);
+  pair.settle();
+  EXPECT_EQ(pair.b->arrivals.size(), 11u);
+  EXPECT_EQ(pair.a->outcomes.size(), 11u);
+}
+
 TEST(Link, AnOutcomeMayOfferTheNextMessage) {
   LinkConfig config;
   config.queue_messages_max = 4;

@@ -75,6 +75,51 @@ TEST_P(Transfer, FullRingRefusesTheRestAndKeepsOrder) {
   EXPECT_EQ(sender(pair).transmit(buffers), 16u) << "the ring is free again";
 }
 
+TEST_P(Transfer, PacketsBuiltInPlaceArriveAmongCopiedOnes) {
+  Pair pair(/*log2_ring_size=*/3, /*buffer_bytes=*/512);
+  Interface& from = sender(pair);
+  for (std::uint32_t i = 0; i < 1'000; ++i) {
+    const Bytes packet = pattern(1 + i % 500, i);
+    if (i % 3 == 2) {
+      ASSERT_TRUE(send_one(from, packet));
+    } else {
+      std::span<std::byte> room;
+      ASSERT_EQ(from.claim(500, &room), Claim::kReady);
+      ASSERT_GE(room.size(), 500u);
+      std::copy(packet.begin(), packet.end(), room.begin());
+      from.commit(static_cast<std::uint32_t>(packet.size()));
+      Bytes nothing;
+      ASSERT_FALSE(receive_one(receiver(pair), &nothing)) << "not published yet";
+      from.publish();
+    }
+    Bytes received;
+    ASSERT_TRUE(receive_one(receiver(pair), &received)) << i;
+    ASSERT_EQ(received, packet) << i;
+  }
+  EXPECT_EQ(from.statistics().packets_sent, 1'000u);
+}
+
+TEST_P(Transfer, AClaimWithoutACommitSendsNothingAndAFullRingOffersNone) {
+  Pair pair(/*log2_ring_size=*/2, /*buffer_bytes=*/128);
+  Interface& from = sender(pair);
+  std::span<std::byte> room, again;
+  EXPECT_EQ(from.claim(129, &room), Claim::kTooSmall);
+  ASSERT_EQ(from.claim(128, &room), Claim::kReady);
+  ASSERT_EQ(from.claim(128, &again), Claim::kReady);
+  EXPECT_EQ(room.data(), again.data());
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_EQ(from.claim(128, &room), Claim::kReady);
+    from.commit(100);
+  }
+  EXPECT_EQ(from.claim(128, &room), Claim::kFull);
+  EXPECT_EQ(from.statistics().send_ring_full, 1u);
+  from.publish();
+  Bytes received;
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(receive_one(receiver(pair), &received));
+  EXPECT_FALSE(receive_one(receiver(pair), &received));
+  EXPECT_EQ(from.claim(128, &room), Claim::kReady) << "the ring is free again";
+}
+
 TEST_P(Transfer, IndicesWrapWithBurstsAndChainsOfAllLengths) {
   Pair pair(/*log2_ring_size=*/3, /*buffer_bytes=*/64);
   // 70,000 packets of one to three slots: 16-bit indices wrap more than twice.
