@@ -77,15 +77,21 @@ struct Bench {
   std::uint32_t build(std::uint32_t count) {
     const std::uint64_t start = __rdtsc();
     std::uint32_t offered = 0;
-    for (; offered < count; ++offered) {
-      if (next + message_bytes > arena.size()) next = 0;
-      OutboundMessage message{.to = NodeId{2},
-                              .type = MessageType{7},
-                              .priority = Priority{1},
-                              .length = message_bytes,
-                              .payload = arena.data() + next};
-      next += (message_bytes + 63) & ~63u;
-      if (sender.offer(message) != SendResult::kAccepted) break;
+    while (offered < count) {
+      const std::uint32_t part = std::min<std::uint32_t>(count - offered, kOfferBurst);
+      for (std::uint32_t i = 0; i < part; ++i) {
+        if (next + message_bytes > arena.size()) next = 0;
+        offers[i] = {.to = NodeId{2},
+                     .type = MessageType{7},
+                     .priority = Priority{1},
+                     .length = message_bytes,
+                     .payload = arena.data() + next};
+        next += (message_bytes + 63) & ~63u;
+      }
+      SendResult refusal = SendResult::kAccepted;
+      const std::uint32_t taken = sender.offer_burst({offers.data(), part}, refusal);
+      offered += taken;
+      if (taken < part) break;
     }
     built = 0;
     while (built < kFrames) {
@@ -108,11 +114,13 @@ struct Bench {
   }
 
   static constexpr std::size_t kFrames = 64;
+  static constexpr std::uint32_t kOfferBurst = 32;  // as endpoints do
   Nanos now = seconds(1);
   std::uint32_t message_bytes;
   std::vector<std::byte> arena;
   std::vector<std::vector<std::byte>> frames;
   std::array<std::size_t, kFrames> sizes{};
+  std::array<OutboundMessage, kOfferBurst> offers;
   std::size_t built = 0, next = 0;
   std::uint64_t cycles = 0, receive_cycles = 0;
   Sink sender_sink, receiver_sink;

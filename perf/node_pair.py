@@ -12,7 +12,7 @@ import measure
 import others
 
 GENERATOR = "tools/ringroad-gen/ringroad-gen"
-# 64 slots of a jumbo buffer, both ways, stay well within an L2 of 1 MB and more.
+# 32 slots of a jumbo buffer each way; what is in flight of them stays within L2.
 RING_SLOTS = 32
 
 

@@ -169,11 +169,15 @@ std::size_t Link::Impl::on_message_records(const std::byte* at, const std::byte*
     }
     if (done == count) return done;
   }
-  // The one that has to be looked at by itself; those behind it may go together again.
-  const auto record = load_record<MessageRecord>(at + done * kRecordSlotBytes);
-  on_message_record(record, payload, in);
-  payload += record.length;
-  return done + 1;
+  // The one that has to be looked at by itself, those behind it may go together again; or all of
+  // them, when not even the first was taken.
+  const std::size_t singles = done == 0 && count > 0 ? count : 1;
+  for (std::size_t i = 0; i < singles; ++i) {
+    const auto record = load_record<MessageRecord>(at + (done + i) * kRecordSlotBytes);
+    on_message_record(record, payload, in);
+    payload += record.length;
+  }
+  return done + singles;
 }
 
 // Message `expected` cannot be taken by its endpoint now.
