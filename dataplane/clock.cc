@@ -2,8 +2,6 @@
 
 #include <cpuid.h>
 
-#include <algorithm>
-
 namespace ringroad {
 namespace {
 
@@ -14,30 +12,49 @@ bool counter_is_invariant() {
 }
 
 // A rate told over less is too coarse; one told over more than this ago would notice a change late.
+constexpr std::uint64_t kReadTicksMax = 10'000;  // a few microseconds
 constexpr Nanos kRateFrom = milliseconds(1), kRateUntil = seconds(10);
 
 }  // namespace
 
 Nanos LoopClock::set() {
   if (first_tick_ == 0) is_even_ = counter_is_invariant();
-  if (!is_even_) return monotonic_now();
-  const std::uint64_t tick = __rdtsc();
+  if (!is_even_) return tell(monotonic_now());
+  // Both at one instant, or neither: whoever loses the CPU in between tries at the next call.
+  const std::uint64_t before = __rdtsc();
   const Nanos read = monotonic_now();
-  // What was told already is not taken back.
-  const Nanos told = ticks_valid_ == 0 ? read : base_ + kValid;
-  if (first_tick_ == 0 || tick <= first_tick_ || read - first_ > kRateUntil) {
-    // The old rate holds until the new one can be told.
-    first_tick_ = tick;
-    first_ = read;
-  } else if (read - first_ >= kRateFrom) {
-    const auto ns = static_cast<std::uint64_t>((read - first_).count);
-    ns_scaled_ = (ns << kScaleBits) / (tick - first_tick_);
+  const std::uint64_t after = __rdtsc();
+  ticks_valid_ = 0;
+  if (after - before < kReadTicksMax) {
+    const std::uint64_t tick = before + (after - before) / 2;
+    note_rate(tick, read);
+    if (ns_scaled_ != 0) {
+      base_ = read;
+      base_tick_ = tick;
+      ticks_valid_ = (static_cast<std::uint64_t>(kValid.count) << kScaleBits) / ns_scaled_;
+    }
   }
-  if (ns_scaled_ == 0) return read;
-  base_ = std::max(read, std::min(told, read + kValid));
-  base_tick_ = tick;
-  ticks_valid_ = (static_cast<std::uint64_t>(kValid.count) << kScaleBits) / ns_scaled_;
-  return base_;
+  return tell(read);
+}
+
+// The rate from a first reading on. One that is told of two readings far apart is within some parts
+// in 10^6; another than that means that the counter, or the machine, changed: begin anew.
+void LoopClock::note_rate(std::uint64_t tick, Nanos read) {
+  const Nanos since = read - first_;
+  if (first_tick_ != 0 && tick > first_tick_ && since < kRateFrom) return;
+  if (first_tick_ != 0 && tick > first_tick_ && since <= kRateUntil) {
+    const auto ns = static_cast<std::uint64_t>(since.count);
+    const std::uint64_t rate = (ns << kScaleBits) / (tick - first_tick_);
+    const std::uint64_t off = rate > ns_scaled_ ? rate - ns_scaled_ : ns_scaled_ - rate;
+    if (ns_scaled_ == 0 || off <= ns_scaled_ / 100) {
+      ns_scaled_ = rate;
+      return;
+    }
+    ns_scaled_ = 0;
+  }
+  // The old rate, if it is to be believed, holds until the new one can be told.
+  first_tick_ = tick;
+  first_ = read;
 }
 
 }  // namespace ringroad

@@ -28,7 +28,7 @@ class LoopClock {
     if (tick - base_tick_ >= ticks_valid_) [[unlikely]]
       return set();
     const std::uint64_t ns = ((tick - base_tick_) * ns_scaled_) >> kScaleBits;
-    return base_ + Nanos{static_cast<std::int64_t>(ns)};
+    return tell(base_ + Nanos{static_cast<std::int64_t>(ns)});
   }
 
  private:
@@ -36,7 +36,10 @@ class LoopClock {
   static constexpr Nanos kValid = milliseconds(1);
 
   Nanos set();
+  void note_rate(std::uint64_t tick, Nanos read);
+  Nanos tell(Nanos time) { return told_ = time > told_ ? time : told_; }
 
+  Nanos told_{};  // the latest
   Nanos base_{};
   std::uint64_t base_tick_ = 0;
   std::uint64_t ticks_valid_ = 0;  // from base_tick_ on; 0: not calibrated

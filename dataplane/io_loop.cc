@@ -104,7 +104,8 @@ void IoLoop::sleep(Nanos now) {
       (void)!read(bell_, &rung, sizeof rung);
     }
     statistics_.sleeps.fetch_add(1, std::memory_order_relaxed);
-    statistics_.sleep_ns.fetch_add(static_cast<std::uint64_t>((monotonic_now() - now).count),
+    const Nanos slept = std::max(monotonic_now() - now, Nanos{});
+    statistics_.sleep_ns.fetch_add(static_cast<std::uint64_t>(slept.count),
                                    std::memory_order_relaxed);
   }
   for (const Member& member : members_) {

@@ -33,7 +33,7 @@ struct PortStatistics {
   std::uint64_t received_too_long = 0;   // dropped: no room in one buffer
   std::uint64_t received_malformed = 0;  // dropped: descriptors out of bounds (memif)
   std::uint64_t received_no_buffer = 0;  // left in the ring for want of mbufs
-  std::uint64_t send_ring_full = 0;      // packets refused by transmit_burst
+  std::uint64_t send_ring_full = 0;      // packets refused by transmit_burst, and claims by claim
   std::uint64_t send_too_long = 0;       // dropped: the medium can never carry it
   std::uint64_t link_changes = 0;
 };
@@ -54,8 +54,9 @@ class Port {
   // Building in place, for ports that would copy a packet into memory of their own. claim() offers
   // room for one packet of the full MTU and its Ethernet header; commit() makes a packet of what
   // was written there, or is left out when there is nothing to send; publish() shows the packets
-  // committed to the other end, and comes before any other call. Nothing in that memory may be
-  // believed when read back: the other end can write there.
+  // committed to the other end. It comes before receive_burst, service and arm; transmit_burst may
+  // come between, keeps the order, and publishes too. Nothing in that memory may be believed when
+  // read back: the other end can write there.
   enum class Claim : std::uint8_t {
     kReady,
     kFull,     // no room now

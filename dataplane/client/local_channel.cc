@@ -117,17 +117,25 @@ void LocalChannel::take_returns() {
   if (!is_broken_) released_ = released;
 }
 
+// Gives blocks that came back to the allocator until `count` messages have room, or none is left.
+void LocalChannel::make_room(std::uint32_t count) {
+  while (room() < count && recycled_ != released_) {
+    const Record record = std::exchange(records_[recycled_++ % kPairRing], Record{});
+    if (record.block_bytes != 0) blocks_.release(record.offset, record.block_bytes);
+  }
+}
+
 // The block of the oldest message that came back, if that is of this size, as it is when all are:
 // then blocks go round in one order, and the hardware prefetches them on both sides. Others go back
-// to the allocator on the way.
-std::uint32_t LocalChannel::recycle(std::uint32_t block_bytes) {
+// to the allocator on the way. None when `claimed` messages fill the ring.
+std::uint32_t LocalChannel::recycle(std::uint32_t block_bytes, std::uint32_t claimed) {
   while (recycled_ != released_) {
     const Record record = std::exchange(records_[recycled_++ % kPairRing], Record{});
     if (record.block_bytes == block_bytes) [[likely]]
       return record.offset;
     if (record.block_bytes != 0) blocks_.release(record.offset, record.block_bytes);
   }
-  return room() == 0 ? host::BlockAllocator::kNone : blocks_.allocate(block_bytes);
+  return room() <= claimed ? host::BlockAllocator::kNone : blocks_.allocate(block_bytes);
 }
 
 // There is no room: says so, or that there will be none.
@@ -146,7 +154,7 @@ std::uint32_t LocalChannel::claim_blocks(std::size_t size, dist_net_claim_t* cla
       host::BlockAllocator::block_bytes(static_cast<std::uint32_t>(size));
   std::uint32_t claimed = 0;
   for (; claimed < count; ++claimed) {
-    const std::uint32_t offset = recycle(block_bytes);
+    const std::uint32_t offset = recycle(block_bytes, claimed);
     if (offset == host::BlockAllocator::kNone) break;
     claims[claimed] = {out_arena_ + offset, size, {offset, block_bytes}};
     // The other side read it last: each store would wait for its way across, one after the other
@@ -183,12 +191,13 @@ std::uint32_t LocalChannel::check_claims(const dist_net_claim_t* claims, std::ui
     if (claim.data == nullptr || claim.data != out_arena_ + claim.reserved[0] ||
         claim.size > claim.reserved[1]) {
       fail(DIST_NET_INVALID_ARGUMENT);
-      return i;
+      count = i;
     }
   }
   if (count <= room()) [[likely]]
     return count;
   take_returns();  // several claims at once: the ring filled since
+  make_room(count);
   const std::uint32_t room_now = is_broken_ ? 0 : room();
   if (count > room_now) refuse();
   return std::min(count, room_now);
@@ -196,7 +205,9 @@ std::uint32_t LocalChannel::check_claims(const dist_net_claim_t* claims, std::ui
 
 std::uint32_t LocalChannel::commit(dist_net_claim_t* claims, const std::uint32_t* types,
                                    std::uint32_t count, bool more) {
+  const std::uint32_t asked = count;
   count = check_claims(claims, count);
+  RR_CHECK(count <= room());
   for (std::uint32_t i = count; i-- > 0;) {
     dist_net_claim_t& claim = claims[i];
     const std::uint32_t index = tail_ + i, offset = claim.reserved[0];
@@ -210,7 +221,8 @@ std::uint32_t LocalChannel::commit(dist_net_claim_t* claims, const std::uint32_t
   }
   tail_ += count;
   sends_unlooked_ += count;
-  if (!more) ring_if_asleep(out_->receiver_sleep);
+  // Short of room the caller waits for the receiver, whatever it meant to add.
+  if (!more || count < asked) ring_if_asleep(out_->receiver_sleep);
   return count;
 }
 
@@ -227,7 +239,7 @@ dist_net_error_t LocalChannel::abandon(dist_net_claim_t& claim) {
 
 std::uint32_t LocalChannel::copy_out(const std::byte* from, std::uint32_t length) {
   const std::uint32_t offset = copy_blocks_->allocate(length);
-  if (offset != host::BlockAllocator::kNone) std::memcpy(copies_.data() + offset, from, length);
+  if (offset != host::BlockAllocator::kNone) copy_bytes(copies_.data() + offset, from, length);
   return offset;
 }
 

@@ -58,7 +58,8 @@ class LocalChannel {
   LocalChannel(IncomingChannel incoming, bool is_opener, std::byte* data);
   void take_returns();
   void take_early_returns();
-  std::uint32_t recycle(std::uint32_t block_bytes);
+  void make_room(std::uint32_t count);
+  std::uint32_t recycle(std::uint32_t block_bytes, std::uint32_t claimed);
   std::uint32_t room() const { return host::kPairRing - (tail_ - recycled_); }
   dist_net_error_t refuse();
   std::uint32_t claim_blocks(std::size_t size, dist_net_claim_t* claims, std::uint32_t count);

@@ -214,8 +214,13 @@ std::uint32_t TransmitHalf::run_room(const dist_net_outgoing_t& first) {
 // them.
 std::uint32_t TransmitHalf::send_run(dist_net_outgoing_t* messages, std::uint32_t count) {
   const dist_net_outgoing_t first = messages[0];
+  const std::uint64_t would_block_before = statistics_.would_block;
   const std::uint32_t limit = std::min(count, run_room(first));
-  if (limit == 0) return 0;
+  if (limit == 0) {
+    // send_one() asks again, tells why, and counts.
+    statistics_.would_block = would_block_before;
+    return 0;
+  }
   std::array<std::uint32_t, kRun> offsets;
   const std::uint32_t run = place_run(messages, limit, offsets);
   const auto node = static_cast<std::uint16_t>(first.node);
@@ -498,7 +503,7 @@ void TransmitHalf::end(const host::Completion& completion, std::uint32_t index) 
   if ((completion.flags & host::kCompletionFinal) == 0) {
     const std::uint64_t bit = std::uint64_t{1} << ((completion.peer - 1) & 63);
     std::uint64_t& peers = asked_[index].peers;
-    if ((peers & bit) == 0) return;
+    if (record.to != kBroadcast.value || (peers & bit) == 0) return;
     peers &= ~bit;
     --units_;
     quota_.give_back(completion.peer, record.length);

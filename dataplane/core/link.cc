@@ -294,17 +294,19 @@ std::uint32_t Link::offer_burst(std::span<const OutboundMessage> messages, SendR
   return impl_->offer_burst(messages, refusal);
 }
 FrameDisposition Link::on_frame(const ReceivedFrame& frame, Nanos now, FrameError& error) {
+  const FrameDisposition disposition = impl_->on_frame(frame, now, error);
   impl_->deadline_stale_ = true;
-  return impl_->on_frame(frame, now, error);
+  return disposition;
 }
 std::size_t Link::poll_frame(Nanos now, std::span<std::byte> out) {
+  const std::size_t bytes = impl_->poll_frame(now, out);
   impl_->deadline_stale_ = true;
-  return impl_->poll_frame(now, out);
+  return bytes;
 }
 bool Link::has_work() const { return impl_->has_work(); }
 void Link::on_time(Nanos now) {
-  impl_->deadline_stale_ = true;
   impl_->on_time(now);
+  impl_->deadline_stale_ = true;
 }
 Nanos Link::next_deadline() const {
   if (impl_->deadline_stale_) {
@@ -317,12 +319,12 @@ std::uint32_t Link::redeliver(Nanos) { return impl_->redeliver(); }
 bool Link::has_stalled() const { return impl_->waiting_mask_ != 0; }
 void Link::forget_owner(std::uint16_t owner) { impl_->forget_owner(owner); }
 void Link::close(Nanos now) {
-  impl_->deadline_stale_ = true;
   impl_->close(now);
+  impl_->deadline_stale_ = true;
 }
 void Link::reset(Nanos now) {
-  impl_->deadline_stale_ = true;
   impl_->reset(now);
+  impl_->deadline_stale_ = true;
 }
 LinkState Link::state() const { return impl_->state_; }
 Backpressure Link::backpressure(Priority priority) const {

@@ -89,10 +89,17 @@ std::uint32_t Application::take_descriptors(Sender& sender) {
   }
   const std::uint32_t burst = std::min(waiting, kTransmitBurst);
   std::uint32_t taken = 0;
+  // Messages to take one at a time before the next try of a burst: where not one of a burst could
+  // be delivered, to look at all of them again for each would cost the lcore dearly.
+  std::uint32_t singles = 0;
   while (taken < burst && !deaf_) {
-    const std::uint32_t delivered = take_local(burst - taken, sender);
-    taken += delivered;
-    if (taken == burst || delivered == kLocalBurst) continue;
+    if (singles == 0) {
+      const std::uint32_t delivered = take_local(burst - taken, sender);
+      taken += delivered;
+      if (taken == burst || delivered == kLocalBurst) continue;
+      singles = delivered == 0 ? kLocalBurst : 1;
+    }
+    --singles;
     const Request request = read_request();
     if (!is_well_formed(request)) {
       violation(1);

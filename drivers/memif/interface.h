@@ -85,7 +85,8 @@ class Interface {
   // The next outbound buffer, to build a packet of up to `bytes` in: shared memory, to be written
   // and not to be trusted when read back. commit() makes a packet of its first `length` bytes;
   // without it the next claim() finds the same buffer. publish() shows what was committed, and
-  // rings the peer's bell if it asked for it; no other call may come before. While connected only.
+  // rings the peer's bell if it asked for it; of the other calls only transmit(), which publishes
+  // as well, may come before. While connected only.
   Claim claim(std::uint32_t bytes, std::span<std::byte>* room);
   void commit(std::uint32_t length);
   void publish();

@@ -13,7 +13,7 @@ TrafficSource::TrafficSource(SourceConfig config)
           config_.sizes.largest(),
           SlotArena::slots_for(config_.sizes.largest(), config_.arena_bytes, 8, config_.slots_max)),
       lengths_(config_.sizes.parts().size() > 1 ? arena_.slots() : 0),
-      copies_(config_.broadcast ? arena_.slots() : 0),
+      copies_(arena_.slots()),
       recorder_(config_.clock) {
   RR_CHECK(!config_.to.empty() && !config_.priorities.empty());
   const std::span<const NodeId> to{config_.to};
@@ -72,7 +72,8 @@ void TrafficSource::start(Nanos now) {
 
 std::uint32_t TrafficSource::send_due(Stream& stream, Nanos now, Sender& sender) {
   std::uint32_t sent = 0;
-  while (sent < config_.burst) {
+  stream.refused = false;
+  while (sent < config_.burst && !stream.refused) {
     const std::uint32_t more = config_.broadcast
                                    ? send_broadcast(stream, now, sender)
                                    : send_batch(stream, now, sender, config_.burst - sent);
@@ -127,8 +128,8 @@ std::uint32_t TrafficSource::send_batch(Stream& stream, Nanos now, Sender& sende
   stream.sequence = sequence + accepted;
   stream.schedule = schedule;
   for (std::uint32_t i = 0; i < accepted; ++i) stream.schedule.advance();
-  while (count-- > accepted) arena_.give_back(slot_of(batch_[count]));
-  return 0;
+  while (count-- > accepted) take_back(batch_[count]);
+  return accepted;
 }
 
 // The stream's next message, stamped in a free slot.
@@ -145,7 +146,7 @@ std::uint32_t TrafficSource::send_batch(Stream& stream, Nanos now, Sender& sende
     fill_body({payload + kStampBytes, length - kStampBytes}, stamp);
   }
   if (!lengths_.empty()) lengths_[slot] = length;
-  if (config_.broadcast) copies_[slot] = static_cast<std::uint16_t>(stream.to.size());
+  copies_[slot] = static_cast<std::uint16_t>(stream.to.size());
   message = {.to = to,
              .type = config_.type,
              .priority = stream.head.priority(),
@@ -172,7 +173,7 @@ std::uint32_t TrafficSource::send_broadcast(Stream& stream, Nanos now, Sender& s
     if (result != SendResult::kAccepted) {
       on_refused(stream, result);
       if (stream.next_peer > 0) return 0;
-      arena_.give_back(slot_of(stream.message));
+      take_back(stream.message);
       stream.holds_message = false;
       return 0;
     }
@@ -196,7 +197,13 @@ void TrafficSource::count_accepted(std::span<const OutboundMessage> messages, bo
 
 void TrafficSource::on_refused(Stream& stream, SendResult result) {
   ++counters_.refused[static_cast<std::size_t>(result)];
-  stream.blocked = met_backpressure_ = true;
+  stream.blocked = stream.refused = met_backpressure_ = true;
+}
+
+// A stamped message that nobody took.
+void TrafficSource::take_back(const OutboundMessage& message) {
+  copies_[slot_of(message)] = 0;
+  arena_.give_back(slot_of(message));
 }
 
 bool TrafficSource::enter_phase_of(Stream& stream, Nanos intended) {
@@ -251,6 +258,7 @@ void TrafficSource::maybe_finish(Nanos now) {
 [[gnu::always_inline]] inline void TrafficSource::end_message(std::uint32_t slot,
                                                               std::uint32_t length,
                                                               Outcome outcome) {
+  RR_CHECK(slot < arena_.slots() && copies_[slot] > 0);
   const std::byte* stamp = arena_.data(slot);
   ++counters_.resolved_all_phases;
   if (StampHead{load_le<std::uint64_t>(stamp)}.has(kMeasured)) {
@@ -263,16 +271,12 @@ void TrafficSource::maybe_finish(Nanos now) {
       }
     }
   }
-  if (config_.broadcast) {
-    RR_CHECK(copies_[slot] > 0);
-    if (--copies_[slot] > 0) return;
-  }
-  arena_.give_back(slot);
+  if (--copies_[slot] == 0) arena_.give_back(slot);
 }
 
 void TrafficSource::on_outcome(std::uint32_t slot, Outcome outcome) {
-  RR_CHECK(slot < arena_.slots());
-  end_message(slot, lengths_.empty() ? config_.sizes.largest() : lengths_[slot], outcome);
+  const bool is_known = lengths_.empty() || slot >= arena_.slots();
+  end_message(slot, is_known ? config_.sizes.largest() : lengths_[slot], outcome);
 }
 
 void TrafficSource::on_outcomes(std::span<const OutboundMessage> messages, Outcome outcome) {

@@ -93,6 +93,7 @@ class TrafficSource {
     std::uint64_t sequence = 0;
     std::uint32_t length = 0;  // of the next message; 0: not drawn yet
     bool blocked = false;      // refused since it last caught up with its schedule
+    bool refused = false;      // in this poll
     bool finished = false;
     // Broadcast: a message not yet taken by to[next_peer] and those after it.
     bool holds_message = false;
@@ -106,6 +107,7 @@ class TrafficSource {
   std::uint32_t send_batch(Stream& stream, Nanos now, Sender& sender, std::uint32_t most);
   std::uint32_t send_broadcast(Stream& stream, Nanos now, Sender& sender);
   void stamp_next(Stream& stream, Nanos intended, OutboundMessage& message);
+  void take_back(const OutboundMessage& message);
   std::uint32_t slot_of(const OutboundMessage& message) const {
     return static_cast<std::uint32_t>(message.token - config_.token_base);
   }
@@ -121,7 +123,7 @@ class TrafficSource {
   Prng prng_;
   SlotArena arena_;
   std::vector<std::uint32_t> lengths_;  // by slot, if they differ
-  std::vector<std::uint16_t> copies_;   // by slot, of a broadcast: without an outcome
+  std::vector<std::uint16_t> copies_;   // by slot: without an outcome
   std::vector<Stream> streams_;
   std::array<OutboundMessage, kBatch> batch_;
   LatencyRecorder recorder_;

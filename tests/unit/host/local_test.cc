@@ -149,6 +149,52 @@ TEST_P(LocalPair, ABurstIsCommittedUpToTheFirstClaimThatIsNone) {
   EXPECT_GT(dist_net_local_claim_burst(from_a_, 60'000, many.data(), 5), 0);
 }
 
+TEST_P(LocalPair, EveryClaimOfABurstCanBeCommittedThoughTheRingIsNearlyFull) {
+  while (dist_net_local_send(from_a_, 0, "x", 1, 0) == DIST_NET_SUCCESS) {
+  }
+  dist_net_message_t messages[5];
+  ASSERT_EQ(dist_net_local_receive(from_b_, messages, 5), 5);
+  dist_net_local_release(from_b_, messages, 5);
+  dist_net_claim_t claims[32];
+  const std::uint32_t types[32] = {};
+  const std::int32_t claimed = dist_net_local_claim_burst(from_a_, 1, claims, 32);
+  ASSERT_EQ(claimed, 5) << "as many as there is room for";
+  EXPECT_EQ(dist_net_local_commit_burst(from_a_, claims, types, 5, 0), 5U);
+}
+
+TEST_P(LocalPair, WhatWasClaimedBeyondTheRingIsCommittedOnceThereIsRoom) {
+  constexpr std::uint32_t kRing = 1'024, kMore = 10;
+  std::vector<dist_net_claim_t> claims(kRing + kMore);
+  for (auto& claim : claims) {
+    ASSERT_EQ(dist_net_local_claim(from_a_, 8, &claim), DIST_NET_SUCCESS);
+  }
+  for (std::uint32_t i = 0; i < kRing; ++i) {
+    ASSERT_EQ(dist_net_local_commit(from_a_, &claims[i], i, 8, 0), DIST_NET_SUCCESS) << i;
+  }
+  const std::uint32_t types[kMore] = {kRing,     kRing + 1, kRing + 2, kRing + 3, kRing + 4,
+                                      kRing + 5, kRing + 6, kRing + 7, kRing + 8, kRing + 9};
+  EXPECT_EQ(dist_net_local_commit_burst(from_a_, &claims[kRing], types, kMore, DIST_NET_MORE), 0U);
+  EXPECT_EQ(dist_net_error_details().error, DIST_NET_WOULD_BLOCK);
+  // A claim that is none makes no room for those before it.
+  claims[kRing + 3].size = 1'000'000;
+  EXPECT_EQ(dist_net_local_commit_burst(from_a_, &claims[kRing], types, kMore, 0), 0U);
+  claims[kRing + 3].size = 8;
+  std::uint32_t read = 0;
+  const auto read_all = [&] {
+    dist_net_message_t messages[64];
+    for (std::int32_t got; (got = dist_net_local_receive(from_b_, messages, 64)) > 0;) {
+      for (std::int32_t i = 0; i < got; ++i) EXPECT_EQ(messages[i].type, read++);
+      dist_net_local_release(from_b_, messages, static_cast<std::uint32_t>(got));
+    }
+  };
+  read_all();
+  ASSERT_EQ(read, kRing);
+  EXPECT_EQ(dist_net_local_commit_burst(from_a_, &claims[kRing], types, kMore, 0), kMore)
+      << "without another claim in between";
+  read_all();
+  EXPECT_EQ(read, kRing + kMore);
+}
+
 // Sizes and orders as they come: what was held is intact when it is released, and all memory comes
 // back.
 TEST_P(LocalPair, MessagesReleasedOutOfOrderAreIntactUntilThen) {
