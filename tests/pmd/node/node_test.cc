@@ -343,6 +343,42 @@ TEST_F(NodePair, ARestartedPeerIsMetAgainAndWhatWasInFlightIsToldUnknown) {
   EXPECT_EQ(endpoints_[1].received, std::vector<std::string>{again});
 }
 
+// A port that lends its memory for some packets and has others copied.
+TEST_F(NodePair, FramesBuiltInPlaceAndCopiedOnesKeepTheirOrder) {
+  for (std::uint32_t refuse_every : {7u, 1'000'000u}) {
+    for (auto& port : ports_) port->lend_from(pool_, refuse_every);
+    ASSERT_TRUE(connect());
+    (void)nodes_[1]->bind(0, MessageType{7}, BindMode::kExclusive);
+    for (auto& endpoint : endpoints_) endpoint.received.clear(), endpoint.outcomes.clear();
+    std::vector<std::string> sent;
+    for (int i = 0; i < 300; ++i) sent.push_back(std::to_string(i) + std::string(i * 40, 'x'));
+    for (std::size_t i = 0; i < sent.size(); ++i) {
+      while (send(0, sent[i], i) != SendResult::kAccepted) pass();
+    }
+    ASSERT_TRUE(run_until([&] { return endpoints_[0].outcomes.size() == sent.size(); }));
+    EXPECT_EQ(endpoints_[1].received, sent);
+    EXPECT_EQ(nodes_[0]->link(NodeId{2})->statistics().frames_lost, 0u);
+  }
+  EXPECT_GT(ports_[0]->built_in_place, 600u);
+}
+
+TEST_F(NodePair, AFullPortThatLendsItsMemoryIsLookedAtAgainSoon) {
+  for (auto& port : ports_) port->lend_from(pool_, 1'000'000);
+  ASSERT_TRUE(connect());
+  ASSERT_EQ(nodes_[1]->bind(0, MessageType{7}, BindMode::kExclusive), BindResult::kBound);
+  cable_->depth = 2;
+  std::vector<std::string> sent(20, std::string(8'000, 'f'));
+  for (std::size_t i = 0; i < sent.size(); ++i) {
+    ASSERT_EQ(send(0, sent[i], i), SendResult::kAccepted);
+  }
+  nodes_[0]->poll(now_);
+  EXPECT_EQ(cable_->direction[1].size(), 2u);
+  EXPECT_LE(nodes_[0]->next_deadline(), now_ + microseconds(20)) << "no bell tells of room";
+  ASSERT_TRUE(run_until([&] { return endpoints_[0].outcomes.size() == sent.size(); }));
+  EXPECT_EQ(endpoints_[1].received, sent);
+  EXPECT_EQ(nodes_[0]->link(NodeId{2})->statistics().frames_lost, 0u);
+}
+
 TEST_F(NodePair, AFullPortKeepsFramesInOrder) {
   cable_->depth = 3;
   ASSERT_TRUE(connect());

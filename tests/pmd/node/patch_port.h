@@ -1,5 +1,6 @@
 // Two ports joined by a cable inside one process: what one transmits the other receives, up to a
-// depth, through the same mbufs and no copy. A test may pull the plug or thin the cable.
+// depth, through the same mbufs and no copy. A test may pull the plug, thin the cable, or have
+// packets built in place.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -7,6 +8,8 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "drivers/port.h"
 
@@ -33,6 +36,8 @@ class PatchPort final : public Port {
     capabilities_.mtu = mtu;
   }
 
+  ~PatchPort() override { rte_pktmbuf_free(claimed_); }
+
   absl::Status start() override { return absl::OkStatus(); }
   void stop() override {}
 
@@ -48,6 +53,7 @@ class PatchPort final : public Port {
   }
 
   std::uint16_t transmit_burst(std::span<rte_mbuf*> packets) override {
+    if (!committed_.empty() && packets.data() != committed_.data()) publish();
     auto& queue = cable_->direction[1 - end_];
     std::uint16_t count = 0;
     for (rte_mbuf* packet : packets) {
@@ -62,6 +68,32 @@ class PatchPort final : public Port {
     statistics_.packets_sent += count;
     return count;
   }
+
+  // Lends buffers of `pool` to build packets in; one claim in `refuse_every` is told to copy.
+  void lend_from(rte_mempool* pool, std::uint32_t refuse_every) {
+    pool_ = pool;
+    refuse_every_ = refuse_every;
+  }
+  Claim claim(std::span<std::byte>& room) override {
+    if (pool_ == nullptr || ++claims_ % refuse_every_ == 0) return Claim::kNotHere;
+    if (cable_->direction[1 - end_].size() + committed_.size() >= cable_->depth) {
+      return Claim::kFull;
+    }
+    if (claimed_ == nullptr) claimed_ = rte_pktmbuf_alloc(pool_);
+    room = {rte_pktmbuf_mtod(claimed_, std::byte*), rte_pktmbuf_tailroom(claimed_)};
+    return Claim::kReady;
+  }
+  void commit(std::uint32_t bytes) override {
+    claimed_->data_len = static_cast<std::uint16_t>(bytes);
+    claimed_->pkt_len = bytes;
+    committed_.push_back(std::exchange(claimed_, nullptr));
+    ++built_in_place;
+  }
+  void publish() override {
+    transmit_burst(committed_);
+    committed_.clear();
+  }
+  std::uint64_t built_in_place = 0;
 
   std::uint32_t service(Nanos) override { return 0; }
   bool is_link_up() const override { return cable_->plugged; }
@@ -79,6 +111,10 @@ class PatchPort final : public Port {
   int end_;
   PortCapabilities capabilities_;
   PortStatistics statistics_;
+  rte_mempool* pool_ = nullptr;  // none: packets are not built in place
+  std::uint32_t refuse_every_ = 1, claims_ = 0;
+  rte_mbuf* claimed_ = nullptr;
+  std::vector<rte_mbuf*> committed_;
 };
 
 }  // namespace ringroad

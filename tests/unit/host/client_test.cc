@@ -163,6 +163,11 @@ TEST(Client, AFullQueueIsWouldBlockWithPeerPriorityAndReason) {
   EXPECT_NE(std::string{dist_net_last_error()}.find("node 2, priority 4: link window full"),
             std::string::npos)
       << dist_net_last_error();
+  dist_net_statistics_t before{}, after{};
+  ASSERT_EQ(dist_net_get_statistics(client, &before), DIST_NET_SUCCESS);
+  EXPECT_EQ(client.send(2, 1, "x"), DIST_NET_WOULD_BLOCK);
+  ASSERT_EQ(dist_net_get_statistics(client, &after), DIST_NET_SUCCESS);
+  EXPECT_EQ(after.would_block, before.would_block + 1);
   // What was accepted while the queue filled waits in the dataplane: nothing is refused late, and
   // the order holds.
   node.node.peer(2).answers = true;
