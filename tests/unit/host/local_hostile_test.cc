@@ -258,11 +258,13 @@ TEST_P(LocalHostile, ASenderThatSendsMoreThanTheRingWaitsUntilSomethingIsRelease
   }
   pair.put(kPairRing, 0, 64);
   EXPECT_EQ(pair.receive(), 0);
+  EXPECT_FALSE(pair.channel->is_ready()) << "a waiter would spin";
   pair.release(1);  // early: the oldest is still held
   EXPECT_EQ(pair.receive(), 0);
   EXPECT_EQ(pair.in->early[0].what.load(), pair_word(1, 1));
   pair.release(0);
   EXPECT_EQ(pair.in->released.load(), 2U);
+  EXPECT_TRUE(pair.channel->is_ready());
   EXPECT_EQ(pair.receive(), 1);
 }
 
