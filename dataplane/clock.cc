@@ -11,8 +11,9 @@ bool counter_is_invariant() {
   return __get_cpuid(0x8000'0007, &a, &b, &c, &d) != 0 && (d & (1u << 8)) != 0;
 }
 
-// A rate told over less is too coarse; one told over more than this ago would notice a change late.
-constexpr std::uint64_t kReadTicksMax = 10'000;  // a few microseconds
+// Counter and clock read within this are read at one instant: a few microseconds.
+constexpr std::uint64_t kReadTicksMax = 10'000;
+// A rate told over less is too coarse; one told since longer ago would notice a change late.
 constexpr Nanos kRateFrom = milliseconds(1), kRateUntil = seconds(10);
 
 }  // namespace

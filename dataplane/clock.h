@@ -17,9 +17,9 @@ inline Nanos monotonic_now() {
   return Nanos{t.tv_sec * 1'000'000'000 + t.tv_nsec};
 }
 
-// The same clock for a loop that reads it on every pass: from the time stamp counter, at a third of
-// the cost, and set by monotonic_now() again every millisecond, so that what the counter drifts in
-// between (some parts in 10^5) stays below a microsecond. Never goes backwards. Owned by one
+// The same clock for a loop that reads it on every pass: from the time stamp counter, and set by
+// monotonic_now() again every millisecond. Off by what the counter drifts in between, and by half
+// of how long the two took to read, a few microseconds at most. Never goes backwards. Owned by one
 // thread; falls back to monotonic_now() where the counter does not tick evenly.
 class LoopClock {
  public:

@@ -4,9 +4,9 @@
 //
 // Longer ones mostly move between cores: what is read lies in the other core's cache, and so does
 // what is overwritten. memcpy waits for a few of those lines at a time; here they are asked for
-// kLinesAhead early, for reading or for writing, which carries jumbo frames between two cores at up
-// to twice the rate (perf/run --only p2p.memif.1024B). A line asked for past the end is harmless: a
-// prefetch never faults.
+// kCopyAheadBytes early, for reading or for writing. perf/run --only p2p.memif shows what comes of
+// it; the farther apart the cores, the more. A line asked for past the end is harmless: a prefetch
+// never faults.
 #pragma once
 
 #include <cstddef>

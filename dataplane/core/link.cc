@@ -79,7 +79,9 @@ std::uint32_t Link::Impl::offer_burst(std::span<const OutboundMessage> messages,
       if (accepted == messages.size()) break;
       const OutboundMessage& message = messages[accepted];
       if (message.priority != priority || message.length > message_bytes_max_) break;
+      // Whole: of a burst, this one was written long enough ago (see fill_slot).
       slot = message;
+      slot.cancelled = false;
       ++stream.tail;
       ++accepted;
     }

@@ -42,7 +42,7 @@ TEST(BitRing, FindsAndMarksLikeASet) {
   }
 }
 
-TEST(CopyPayload, CopiesExactlyItsSizeAtEveryLength) {
+TEST(CopyBytes, CopiesExactlyItsSizeAtEveryLength) {
   std::vector<std::byte> from(600), to(700);
   for (std::size_t i = 0; i < from.size(); ++i) from[i] = static_cast<std::byte>(i * 31 + 1);
   for (std::size_t size = 0; size <= from.size(); ++size) {
