@@ -257,8 +257,7 @@ std::uint32_t TransmitHalf::send_run(dist_net_outgoing_t* messages, std::uint32_
 // The next run is likely to be as this one: asks for the lines it will write while the program is
 // busy with other things.
 void TransmitHalf::ask_ahead(std::uint32_t run, std::uint32_t length) {
-  constexpr std::uint32_t kDescriptorsALine = kCacheLineBytes / sizeof(host::TransmitDescriptor);
-  for (std::uint32_t i = 0; i < run; i += kDescriptorsALine) {
+  for (std::uint32_t i = 0; i < run; i += host::kDescriptorsALine) {
     prefetch_to_write(&ring_[(tail_ + i) % host::kTransmitRing]);
   }
   blocks_.foresee(length, run,

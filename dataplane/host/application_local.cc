@@ -14,7 +14,6 @@
 namespace ringroad::host {
 namespace {
 
-constexpr std::uint32_t kDescriptorsALine = 4;
 constexpr std::uint32_t kDescriptorsAhead = 2 * kDescriptorsALine;
 
 // A descriptor, each word of it read once: whatever the program writes meanwhile, ours changes no

@@ -91,6 +91,8 @@ struct ReceiveDescriptor {
   }
 };
 static_assert(sizeof(ReceiveDescriptor) == 16);
+static_assert(sizeof(ReceiveDescriptor) == sizeof(TransmitDescriptor));
+inline constexpr std::uint32_t kDescriptorsALine = kCacheLineBytes / sizeof(TransmitDescriptor);
 static_assert(kPriorities << ReceiveDescriptor::kHandleBits == 1U << ReceiveDescriptor::kFromShift);
 static_assert(kNodesMax < 1U << (32 - ReceiveDescriptor::kFromShift));
 
