@@ -118,6 +118,17 @@ LimitsConfig read_limits(const Json& object) {
   return limits;
 }
 
+ControlConfig read_control(const Json& object, NodeId node) {
+  ControlConfig control;
+  control.socket = default_control_socket(node);
+  take(object, "socket", control.socket);
+  take(object, "group", control.group);
+  const Json& log = member(object, "log");
+  control.log_level = value_of(kLogLevelWords, log.value("level", "info"));
+  control.log_format = value_of(kLogFormatWords, log.value("format", "logfmt"));
+  return control;
+}
+
 NodeConfig read_document(const Json& document) {
   NodeConfig config;
   take(member(document, "cluster"), "name", config.cluster_name);
@@ -135,6 +146,8 @@ NodeConfig read_document(const Json& document) {
   config.host.socket = default_host_socket(config.local_node.node_id);
   take(member(document, "host"), "socket", config.host.socket);
   take(member(document, "host"), "group", config.host.group);
+  config.control = read_control(member(document, "control"), config.local_node.node_id);
+  take(member(document, "metrics"), "listen", config.metrics.listen);
   take(document, "eal_extra", config.eal_extra);
   return config;
 }

@@ -83,6 +83,21 @@ struct HostConfig {    // /host
   std::string group;   // may connect besides our own user; empty: nobody else
 };
 
+enum class LogLevel : std::uint8_t { kTrace, kDebug, kInfo, kWarning, kError };
+enum class LogFormat : std::uint8_t { kLogfmt, kJson };
+
+struct ControlConfig {             // /control
+  std::string socket;              // of JSON-RPC; default <runtime>/node-<id>-control.sock
+  std::string group = "ringroad";  // may ask and tell besides our own user; empty: nobody else
+  LogLevel log_level = LogLevel::kInfo;
+  LogFormat log_format = LogFormat::kLogfmt;
+};
+
+struct MetricsConfig {  // /metrics
+  // "address:port" to serve HTTP at; empty: not at all. Port 0 lets the kernel choose.
+  std::string listen = "127.0.0.1:9090";
+};
+
 struct NodeConfig {
   std::string cluster_name = "ringroad";  // /cluster/name
   LocalNodeConfig local_node;
@@ -93,6 +108,8 @@ struct NodeConfig {
   MemoryConfig memory;
   LimitsConfig limits;
   HostConfig host;
+  ControlConfig control;
+  MetricsConfig metrics;
   std::vector<std::string> eal_extra;
 };
 
@@ -108,5 +125,6 @@ std::string print_config(const NodeConfig& config);
 // $XDG_RUNTIME_DIR/ringroad, else /tmp/ringroad-<uid>.
 std::string runtime_directory();
 std::string default_host_socket(NodeId node);
+std::string default_control_socket(NodeId node);
 
 }  // namespace ringroad

@@ -33,6 +33,18 @@ inline constexpr std::array kIdlePolicyWords = {
     ConfigWord<IdlePolicy>{IdlePolicy::kPoll, "poll"},
 };
 
+inline constexpr std::array kLogLevelWords = {
+    ConfigWord<LogLevel>{LogLevel::kTrace, "trace"},
+    ConfigWord<LogLevel>{LogLevel::kDebug, "debug"},
+    ConfigWord<LogLevel>{LogLevel::kInfo, "info"},
+    ConfigWord<LogLevel>{LogLevel::kWarning, "warning"},
+    ConfigWord<LogLevel>{LogLevel::kError, "error"},
+};
+inline constexpr std::array kLogFormatWords = {
+    ConfigWord<LogFormat>{LogFormat::kLogfmt, "logfmt"},
+    ConfigWord<LogFormat>{LogFormat::kJson, "json"},
+};
+
 template <typename Words, typename Enum>
 std::string word_of(const Words& words, Enum value) {
   for (const auto& entry : words) {

@@ -33,4 +33,8 @@ std::string default_host_socket(NodeId node) {
   return absl::StrCat(runtime_directory(), "/node-", node.value, ".sock");
 }
 
+std::string default_control_socket(NodeId node) {
+  return absl::StrCat(runtime_directory(), "/node-", node.value, "-control.sock");
+}
+
 }  // namespace ringroad

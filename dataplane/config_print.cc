@@ -81,6 +81,12 @@ std::string print_config(const NodeConfig& config) {
                     {"buffers", config.memory.buffers}};
   json["limits"] = print_limits(config.limits);
   json["host"] = {{"socket", config.host.socket}, {"group", config.host.group}};
+  json["control"] = {{"socket", config.control.socket},
+                     {"group", config.control.group},
+                     {"log",
+                      {{"level", word_of(kLogLevelWords, config.control.log_level)},
+                       {"format", word_of(kLogFormatWords, config.control.log_format)}}}};
+  json["metrics"]["listen"] = config.metrics.listen;
   json["eal_extra"] = config.eal_extra;
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -58,6 +58,7 @@ Node::Impl::Impl(const NodeConfig& node_config, Port& node_port, rte_mempool* me
       stack(stack_config(node_config, node_port)),
       burst_limit(static_cast<std::uint16_t>(
           std::clamp<std::uint32_t>(kBurstBytes / node_port.capabilities().mtu, 1, kBurst))) {
+  pass_time = started = port_since = now;
   peer_index.fill(-1);
   Prng prng{seed};
   peers_.reserve(config.cluster_nodes.size());
@@ -69,7 +70,8 @@ Node::Impl::Impl(const NodeConfig& node_config, Port& node_port, rte_mempool* me
          .link = std::make_unique<Link>(link_config(config, port, peer.node_id),
                                         static_cast<LinkSink&>(*this), prng.fork(), now),
          .destination = stack.destination(peer.address, peer.port, source_port(kOnlyLane)),
-         .partial = {}});
+         .partial = {},
+         .since = now});
   }
 }
 
@@ -238,8 +240,11 @@ void Node::Impl::on_link_state(NodeId id, LinkState state) {
   const std::uint64_t bit = std::uint64_t{1} << (id.value - 1);
   const std::uint64_t others = links_up.load(std::memory_order_relaxed) & ~bit;
   links_up.store(state == LinkState::kUp ? others | bit : others, std::memory_order_relaxed);
+  Peer* peer = find_peer(id);
+  if (peer == nullptr) return;
+  peer->since = pass_time;
   // Whatever was half taken belonged to the session that is over.
-  if (Peer* peer = find_peer(id)) peer->partial.fill({});
+  peer->partial.fill({});
 }
 
 std::uint32_t Node::Impl::crc32c(std::span<const std::byte> bytes) {
@@ -305,14 +310,28 @@ Link* Node::link(NodeId peer) {
 const Link* Node::link(NodeId peer) const { return const_cast<Node*>(this)->link(peer); }
 const NodeStatistics& Node::statistics() const { return impl_->statistics; }
 void Node::report(NodeReport& out) const {
+  out.time = impl_->pass_time;
+  out.started = impl_->started;
   out.node = impl_->statistics;
   out.stack = impl_->stack.statistics();
   out.port = impl_->port.statistics();
   out.port_up = impl_->port.is_link_up();
+  out.port_since = impl_->port_since;
+  out.buffers = impl_->pool->size;
+  out.buffers_free = rte_mempool_avail_count(impl_->pool);
   out.link_count = impl_->peers_.size();
   for (std::size_t i = 0; i < out.link_count; ++i) {
-    const Link& link = *impl_->peers_[i].link;
-    out.links[i] = {impl_->peers_[i].config.node_id, link.state(), link.statistics()};
+    const Impl::Peer& peer = impl_->peers_[i];
+    const Link& link = *peer.link;
+    NodeReport::LinkRow& row = out.links[i];
+    row.peer = peer.config.node_id;
+    row.state = link.state();
+    row.since = peer.since;
+    for (std::uint8_t p = 0; p < kPriorities; ++p) {
+      row.unresolved[p] = link.unresolved(Priority{p});
+      row.backpressure[p] = link.backpressure(Priority{p});
+    }
+    row.statistics = link.statistics();
   }
 }
 bool Node::is_port_up() const { return impl_->port_up.load(std::memory_order_relaxed); }

@@ -64,6 +64,7 @@ struct Node::Impl final : Sender, LinkSink {
     std::unique_ptr<Link> link;
     Stack::Destination destination;
     std::array<Partial, kPriorities> partial;
+    Nanos since;  // of the link's state
   };
 
   SendResult send_local(const OutboundMessage& message);
@@ -91,6 +92,7 @@ struct Node::Impl final : Sender, LinkSink {
   static constexpr std::uint32_t kBurstBytes = 48 * 1024;
 
   Nanos pass_time;  // of the pass under way
+  Nanos started, port_since;
   NodeConfig config;
   Port& port;
   rte_mempool* pool;

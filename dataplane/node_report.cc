@@ -17,18 +17,6 @@ class Lines {
   std::string text_;
 };
 
-const char* state_name(LinkState state) {
-  switch (state) {
-    case LinkState::kConnecting:
-      return "connecting";
-    case LinkState::kUp:
-      return "up";
-    case LinkState::kClosed:
-      return "closed";
-  }
-  return "?";
-}
-
 void add_port(const NodeReport& report, Lines& lines) {
   const PortStatistics& port = report.port;
   lines.heading(absl::StrFormat("port  %s", report.port_up ? "up" : "down"));
@@ -68,7 +56,7 @@ void add_node(const NodeReport& report, Lines& lines) {
 void add_link(const NodeReport::LinkRow& row, Lines& lines) {
   const LinkStatistics& link = row.statistics;
   lines.heading(absl::StrFormat("link to node %d  %s   round trip %.1f us", row.peer.value,
-                                state_name(row.state),
+                                link_state_name(row.state),
                                 static_cast<double>(link.smoothed_rtt.count) / 1000));
   lines.count("sessions", link.sessions);
   lines.count("messages accepted", link.messages_accepted);
@@ -90,6 +78,18 @@ void add_link(const NodeReport::LinkRow& row, Lines& lines) {
 }
 
 }  // namespace
+
+const char* link_state_name(LinkState state) {
+  switch (state) {
+    case LinkState::kConnecting:
+      return "connecting";
+    case LinkState::kUp:
+      return "up";
+    case LinkState::kClosed:
+      return "closed";
+  }
+  return "?";
+}
 
 std::string describe(const NodeReport& report) {
   Lines lines;

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <string>
+#include <type_traits>
 
 #include "dataplane/base/limits.h"
 #include "dataplane/core/link.h"
@@ -24,19 +25,37 @@ struct NodeStatistics {
   std::uint64_t messages_local = 0;  // between endpoints of this node
 };
 
+// How an io loop spent its time. busy_ns and sleep_ns, and what is left to spinning without work,
+// make up the time it has run.
+struct LoopReport {
+  std::uint64_t passes = 0, busy_passes = 0, sleeps = 0;
+  std::uint64_t busy_ns = 0, sleep_ns = 0, run_ns = 0;
+};
+
 struct NodeReport {
   struct LinkRow {
     NodeId peer;
     LinkState state = LinkState::kConnecting;
+    Nanos since;                                         // of `state`
+    std::array<std::uint32_t, kPriorities> unresolved;   // messages queued or in flight
+    std::array<Backpressure, kPriorities> backpressure;  // why a queue does not move
     LinkStatistics statistics;
   };
+  Nanos time;     // of this report
+  Nanos started;  // of the node
+  LoopReport loop;
   NodeStatistics node;
   StackStatistics stack;
   PortStatistics port;
   bool port_up = false;
-  std::size_t link_count = 0;
-  std::array<LinkRow, kNodesMax> links;
+  Nanos port_since;                             // of port_up
+  std::uint32_t buffers = 0, buffers_free = 0;  // of the packet pool
+  std::uint64_t link_count = 0;
+  std::array<LinkRow, kNodesMax> links;  // the first link_count count
 };
+static_assert(std::is_trivially_copyable_v<NodeReport>);
+
+const char* link_state_name(LinkState state);  // "up"
 
 // A line a counter that is not zero, grouped; what was dropped comes with its reason.
 std::string describe(const NodeReport& report);

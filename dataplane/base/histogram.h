@@ -1,9 +1,11 @@
 // A log-linear histogram of non-negative integers (nanoseconds, bytes): every power of two is cut
-// into 128 equal buckets, so a value is known to within 0.8 %, and values below 256 exactly. The
-// layout is HdrHistogram's with two significant digits. One writer; copies are taken whole by it.
+// into 2^SubBits equal buckets, and values below 2^(SubBits + 1) are kept exactly. One writer;
+// copies are taken whole by it. Fixed memory, no allocation, no clock, trivially copyable. Values
+// of 2^ValueBits and more are kept in the last bucket; max() stays exact.
 //
-// Fixed memory (about 36 KB), no allocation, no clock. Values of 2^42 (73 minutes in nanoseconds)
-// and more are kept in the last bucket; max() stays exact.
+//   Histogram         128 buckets an octave: values within 0.8 %, up to 73 minutes of nanoseconds;
+//                     HdrHistogram's layout with two significant digits; 36 KB
+//   LatencyHistogram  4 an octave: within 25 %, up to 68 s; 1 KB, so that every link has one
 #pragma once
 
 #include <algorithm>
@@ -15,10 +17,11 @@
 
 namespace ringroad {
 
-class Histogram {
+template <std::uint32_t SubBits, std::uint32_t ValueBits>
+class LogLinearHistogram {
  public:
-  static constexpr std::uint32_t kSubBits = 7;
-  static constexpr std::uint32_t kValueBits = 42;
+  static constexpr std::uint32_t kSubBits = SubBits;
+  static constexpr std::uint32_t kValueBits = ValueBits;
   static constexpr std::size_t kBuckets =
       ((kValueBits - kSubBits) << kSubBits) + (std::size_t{1} << kSubBits);
 
@@ -73,7 +76,7 @@ class Histogram {
     return max_;
   }
 
-  void add(const Histogram& other) {
+  void add(const LogLinearHistogram& other) {
     for (std::size_t i = 0; i < kBuckets; ++i) counts_[i] += other.counts_[i];
     count_ += other.count_;
     sum_ += other.sum_;
@@ -83,8 +86,8 @@ class Histogram {
 
   // What was recorded after `earlier`, a copy of this histogram taken before. The extremes of the
   // difference are known to their buckets only (exact when they are those of all).
-  Histogram since(const Histogram& earlier) const {
-    Histogram result;
+  LogLinearHistogram since(const LogLinearHistogram& earlier) const {
+    LogLinearHistogram result;
     std::size_t top = 0, bottom = kBuckets;
     for (std::size_t i = 0; i < kBuckets; ++i) {
       result.counts_[i] = counts_[i] - earlier.counts_[i];
@@ -102,7 +105,7 @@ class Histogram {
     return result;
   }
 
-  void clear() { *this = Histogram{}; }
+  void clear() { *this = LogLinearHistogram{}; }
 
  private:
   std::array<std::uint64_t, kBuckets> counts_{};
@@ -111,5 +114,8 @@ class Histogram {
   std::uint64_t max_ = 0;
   std::uint64_t min_ = ~std::uint64_t{0};
 };
+
+using Histogram = LogLinearHistogram<7, 42>;
+using LatencyHistogram = LogLinearHistogram<2, 36>;
 
 }  // namespace ringroad

@@ -22,6 +22,7 @@
 #include <memory>
 #include <span>
 
+#include "dataplane/base/histogram.h"
 #include "dataplane/base/ids.h"
 #include "dataplane/base/limits.h"
 #include "dataplane/base/prng.h"
@@ -70,6 +71,7 @@ struct LinkStatistics {
   std::uint64_t outcomes[5] = {};        // by Outcome
   Nanos smoothed_rtt{};
   Nanos smallest_rtt{};
+  LatencyHistogram round_trip;  // from a frame's sending to its acknowledgement, one an ack
 };
 
 // A received frame. `bytes` stay valid until on_frame returns, or, when it returned kHeld, until

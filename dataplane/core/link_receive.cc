@@ -452,6 +452,7 @@ void Link::Impl::on_ack_record(const std::byte* record, Nanos now) {
   is_owed_ = sent_.count() > 0;
   statistics_.smoothed_rtt = round_trip_.smoothed();
   statistics_.smallest_rtt = round_trip_.smallest();
+  statistics_.round_trip.record(static_cast<std::uint64_t>(round_trip_.latest().count));
 }
 
 void Link::Impl::on_packet_acked(const SentPacket& packet) {

@@ -74,6 +74,7 @@ class RoundTrip {
   }
   Nanos smoothed() const { return smoothed_; }
   Nanos smallest() const { return smallest_; }
+  Nanos latest() const { return latest_; }
   Nanos loss_delay() const {
     return std::max(std::max(smoothed_, latest_) * 9 / 8, microseconds(1));
   }

@@ -42,6 +42,8 @@ enum class Kind : std::uint32_t {
   kClose,
   kCount,
   kCounted,
+  kControlHello,  // of the control process: control_protocol.h
+  kControlOffer,
 };
 
 struct Header {

@@ -30,6 +30,13 @@ absl::StatusOr<SharedSegment> SharedSegment::create(const char* name, std::uint6
   return segment;
 }
 
+SharedSegment SharedSegment::adopt(Descriptor descriptor, std::uint64_t bytes) {
+  SharedSegment segment;
+  segment.descriptor_ = std::move(descriptor);
+  segment.bytes_ = bytes;
+  return segment;
+}
+
 SharedSegment::SharedSegment(SharedSegment&& other) noexcept
     : descriptor_(std::move(other.descriptor_)),
       data_(std::exchange(other.data_, nullptr)),

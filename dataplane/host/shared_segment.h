@@ -20,6 +20,9 @@ class SharedSegment {
   // A memfd of `bytes`, sealed against shrinking and growing; not mapped.
   static absl::StatusOr<SharedSegment> create(const char* name, std::uint64_t bytes);
 
+  // One that was received; not mapped.
+  static SharedSegment adopt(Descriptor descriptor, std::uint64_t bytes);
+
   SharedSegment() = default;
   SharedSegment(SharedSegment&& other) noexcept;
   SharedSegment& operator=(SharedSegment&& other) noexcept;

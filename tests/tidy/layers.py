@@ -18,6 +18,10 @@ A folder that is not listed takes the rules of its parent.
 BASE = ["dataplane/base"]
 # Plain data over base and net, read by every host that configures itself.
 CONFIG = ["dataplane/config.h"]
+# What a program needs that explains configurations, and reports of a node, to people.
+READING = CONFIG + ["dataplane/config_fault.h", "dataplane/config_json.h",
+                    "dataplane/config_names.h", "dataplane/config_schema.h",
+                    "dataplane/did_you_mean.h", "dataplane/node_report.h", "dataplane/net"]
 
 # Folder: the project paths (prefixes) that its files may include beside their own folder's.
 MAY_INCLUDE = {
@@ -29,13 +33,15 @@ MAY_INCLUDE = {
     "drivers": BASE + CONFIG + ["dataplane/net", "hugepages"],
     "drivers/memif": BASE,
     # The channel's serving side hands applications to a node as endpoints.
-    "dataplane/host": BASE + CONFIG + ["dataplane/core", "dataplane/kernels", "dataplane/node.h"],
+    "dataplane/host": BASE + CONFIG + ["dataplane/core", "dataplane/kernels", "dataplane/node.h",
+                                "dataplane/node_report.h"],
     "dataplane/client": BASE + ["dataplane/core/message.h", "dataplane/host"],
     "dataplane": ["drivers", "hugepages"],
     "consensus/core": BASE,
     "consensus": ["dataplane", "drivers", "hugepages"],
     "control/core": BASE,
-    "control": BASE + CONFIG + ["dataplane/core", "dataplane/host", "consensus/core"],
+    "control": BASE + READING + ["dataplane/core", "dataplane/host", "dataplane/clock.h",
+                                 "consensus/core"],
     "tools": [""],
     "tests": [""],
     "perf": [""],
