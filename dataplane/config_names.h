@@ -1,4 +1,5 @@
-// The words of the configuration file for the enumerations of config.h, for reading and printing.
+// The words of the configuration file for the enumerations of config.h, for reading and printing:
+// each table holds every value of its enumeration once, and the schema lists the same words.
 #pragma once
 
 #include <array>
