@@ -1,6 +1,8 @@
-// Applies the slow path's commands (attach, bind, unbind, detach) to a node, on its io lcore.
+// Applies the slow path's commands (attach, bind, unbind, detach, and the same of control) to a
+// node, on its io lcore.
 #pragma once
 
+#include "dataplane/control_endpoint.h"
 #include "dataplane/host/host_server.h"
 #include "dataplane/io_loop.h"
 
@@ -9,6 +11,8 @@ namespace ringroad {
 class HostCommands final : public CommandSource {
  public:
   explicit HostCommands(host::HostServer& server) : server_(server) {}
+  // Before the loop runs.
+  void set_control(ControlEndpoint& control) { control_ = &control; }
 
   std::uint32_t poll(Node& node) override {
     host::HostCommand command;
@@ -23,7 +27,7 @@ class HostCommands final : public CommandSource {
   void woke() override { server_.clear_wake(); }
 
  private:
-  static BindResult apply(Node& node, const host::HostCommand& command) {
+  BindResult apply(Node& node, const host::HostCommand& command) {
     using host::HostCommandKind;
     switch (command.kind) {
       case HostCommandKind::kAttach:
@@ -37,11 +41,18 @@ class HostCommands final : public CommandSource {
       case HostCommandKind::kUnbind:
         node.unbind(command.index, command.type, command.mode);
         break;
+      case HostCommandKind::kAttachControl:
+        control_->attach(*command.control);
+        break;
+      case HostCommandKind::kDetachControl:
+        control_->detach();
+        break;
     }
     return BindResult::kBound;
   }
 
   host::HostServer& server_;
+  ControlEndpoint* control_ = nullptr;
 };
 
 }  // namespace ringroad

@@ -15,6 +15,11 @@ namespace {
 
 constexpr timespec kBlindSleep{0, 100'000};
 
+// One writer: a load and a store, not a locked instruction.
+void count(std::atomic<std::uint64_t>& counter, std::uint64_t n = 1) {
+  counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+}
+
 }  // namespace
 
 IoLoop::~IoLoop() {
@@ -57,10 +62,16 @@ void IoLoop::run() {
   const Nanos spin = microseconds(options_.spin.us);
   LoopClock clock;
   Nanos last_work = clock.now();
+  const Nanos started = last_work;
+  Nanos pass_started = last_work;
+  bool was_busy = false;
   while (!stop_.load(std::memory_order_relaxed)) {
     const Nanos now = clock.now();
+    count_time(now - started, was_busy ? now - pass_started : Nanos{});
+    pass_started = now;
     if (report_state_.load(std::memory_order_acquire) == Report::kWanted) [[unlikely]] {
       members_.front().node->report(report_);
+      report_.loop = statistics_.report();
       report_state_.store(Report::kReady, std::memory_order_release);
     }
     std::uint32_t work = 0;
@@ -68,12 +79,11 @@ void IoLoop::run() {
       if (member.commands != nullptr) work += member.commands->poll(*member.node);
       work += member.node->poll(now);
     }
-    auto& passes = statistics_.passes;
-    passes.store(passes.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    if (work != 0) {
+    was_busy = work != 0;
+    count(statistics_.passes);
+    if (was_busy) {
       last_work = now;
-      auto& busy = statistics_.busy_passes;
-      busy.store(busy.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+      count(statistics_.busy_passes);
     } else if (options_.idle == IdlePolicy::kAdaptive && now - last_work >= spin) {
       sleep(now);
       last_work = clock.now();
@@ -83,6 +93,11 @@ void IoLoop::run() {
     // kPoll looks again at once: its CPU is its own, and a pause is 40 to 140 cycles of every
     // message's way (perf/run --only pingpong.memif).
   }
+}
+
+void IoLoop::count_time(Nanos run, Nanos busy) {
+  statistics_.run_ns.store(static_cast<std::uint64_t>(run.count), std::memory_order_relaxed);
+  if (busy > Nanos{}) count(statistics_.busy_ns, static_cast<std::uint64_t>(busy.count));
 }
 
 void IoLoop::sleep(Nanos now) {
@@ -103,10 +118,9 @@ void IoLoop::sleep(Nanos now) {
     if (report_state_.load(std::memory_order_relaxed) == Report::kWanted) {
       (void)!read(bell_, &rung, sizeof rung);
     }
-    statistics_.sleeps.fetch_add(1, std::memory_order_relaxed);
+    count(statistics_.sleeps);
     const Nanos slept = std::max(monotonic_now() - now, Nanos{});
-    statistics_.sleep_ns.fetch_add(static_cast<std::uint64_t>(slept.count),
-                                   std::memory_order_relaxed);
+    count(statistics_.sleep_ns, static_cast<std::uint64_t>(slept.count));
   }
   for (const Member& member : members_) {
     member.node->disarm();

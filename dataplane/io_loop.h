@@ -27,8 +27,20 @@ class CommandSource {
   virtual void woke() = 0;                     // after a sleep: quiet the descriptor
 };
 
+// One writer, the loop; see LoopReport.
 struct IoLoopStatistics {
-  std::atomic<std::uint64_t> passes{0}, busy_passes{0}, sleeps{0}, sleep_ns{0};
+  std::atomic<std::uint64_t> passes{0}, busy_passes{0}, sleeps{0};
+  std::atomic<std::uint64_t> busy_ns{0}, sleep_ns{0}, run_ns{0};
+
+  LoopReport report() const {
+    const auto read = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };
+    return {.passes = read(passes),
+            .busy_passes = read(busy_passes),
+            .sleeps = read(sleeps),
+            .busy_ns = read(busy_ns),
+            .sleep_ns = read(sleep_ns),
+            .run_ns = read(run_ns)};
+  }
 };
 
 class IoLoop {
@@ -56,6 +68,9 @@ class IoLoop {
   // did not answer within a second.
   bool report(NodeReport& out);
 
+  // From the loop's own thread: an endpoint's poll, or a command.
+  void set_idle(IdlePolicy idle) { options_.idle = idle; }
+
   const IoLoopStatistics& statistics() const { return statistics_; }
 
  private:
@@ -64,6 +79,7 @@ class IoLoop {
     CommandSource* commands;
   };
   void sleep(Nanos now);
+  void count_time(Nanos run, Nanos busy);
   absl::Status open();
   absl::Status watch(int descriptor);
 

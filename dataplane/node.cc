@@ -31,7 +31,31 @@ StackConfig stack_config(const NodeConfig& config, const Port& port) {
   return stack;
 }
 
-LinkConfig link_config(const NodeConfig& config, const Port& port, NodeId peer) {
+}  // namespace
+
+Node::Impl::Impl(const NodeConfig& node_config, Port& node_port, rte_mempool* mempool,
+                 std::uint64_t seed, Nanos now)
+    : config(node_config),
+      port(node_port),
+      pool(mempool),
+      stack(stack_config(node_config, node_port)),
+      burst_limit(static_cast<std::uint16_t>(
+          std::clamp<std::uint32_t>(kBurstBytes / node_port.capabilities().mtu, 1, kBurst))) {
+  pass_time = started = port_since = now;
+  peer_index.fill(-1);
+  dead_after = milliseconds(config.limits.dead_after_ms);
+  Prng prng{seed};
+  peers_.reserve(kNodesMax);
+  peer_ids.reserve(kNodesMax);
+  for (const PeerConfig& peer : config.cluster_nodes) {
+    insert_peer(peer,
+                std::make_unique<Link>(link_config(peer.node_id), static_cast<LinkSink&>(*this),
+                                       prng.fork(), now),
+                now);
+  }
+}
+
+LinkConfig Node::Impl::link_config(NodeId peer) const {
   const LimitsConfig& limits = config.limits;
   LinkConfig link;
   link.self = config.local_node.node_id;
@@ -48,30 +72,25 @@ LinkConfig link_config(const NodeConfig& config, const Port& port, NodeId peer) 
   return link;
 }
 
-}  // namespace
+// Within what was reserved: peers are at most kNodesMax.
+void Node::Impl::insert_peer(const PeerConfig& peer, std::unique_ptr<Link> link, Nanos now) {
+  const auto place =
+      std::ranges::find_if(peers_, [&](const Peer& p) { return p.config.node_id > peer.node_id; });
+  peers_.insert(place,
+                {.config = peer,
+                 .link = std::move(link),
+                 .destination = stack.destination(peer.address, peer.port, source_port(kOnlyLane)),
+                 .partial = {},
+                 .since = now});
+  index_peers();
+}
 
-Node::Impl::Impl(const NodeConfig& node_config, Port& node_port, rte_mempool* mempool,
-                 std::uint64_t seed, Nanos now)
-    : config(node_config),
-      port(node_port),
-      pool(mempool),
-      stack(stack_config(node_config, node_port)),
-      burst_limit(static_cast<std::uint16_t>(
-          std::clamp<std::uint32_t>(kBurstBytes / node_port.capabilities().mtu, 1, kBurst))) {
-  pass_time = started = port_since = now;
+void Node::Impl::index_peers() {
   peer_index.fill(-1);
-  Prng prng{seed};
-  peers_.reserve(config.cluster_nodes.size());
-  for (const PeerConfig& peer : config.cluster_nodes) {
-    peer_index[peer.node_id.value] = static_cast<std::int8_t>(peers_.size());
-    peer_ids.push_back(peer.node_id);
-    peers_.push_back(
-        {.config = peer,
-         .link = std::make_unique<Link>(link_config(config, port, peer.node_id),
-                                        static_cast<LinkSink&>(*this), prng.fork(), now),
-         .destination = stack.destination(peer.address, peer.port, source_port(kOnlyLane)),
-         .partial = {},
-         .since = now});
+  peer_ids.clear();
+  for (std::size_t i = 0; i < peers_.size(); ++i) {
+    peer_index[peers_[i].config.node_id.value] = static_cast<std::int8_t>(i);
+    peer_ids.push_back(peers_[i].config.node_id);
   }
 }
 
@@ -163,8 +182,10 @@ DeliverResult Node::Impl::on_message(const InboundMessage& message) {
   return deliver(message, peer->partial[message.priority.value]);
 }
 
-// Only what goes to one receiver, with no message of this stream half taken.
+// Only what goes to one receiver, with no message of this stream half taken. The system's messages
+// are few: they go one by one.
 std::size_t Node::Impl::on_messages(const InboundBurst& messages) {
+  if (messages.priority.value == 0) return 0;
   const std::uint64_t receivers = bindings.find(messages.type);
   Peer* peer = find_peer(messages.from);
   RR_CHECK(peer != nullptr);
@@ -176,6 +197,10 @@ std::size_t Node::Impl::on_messages(const InboundBurst& messages) {
 }
 
 DeliverResult Node::Impl::deliver(const InboundMessage& message, Partial& partial) {
+  if (message.priority.value == 0) {
+    Endpoint* system = endpoints[kSystemIndex];
+    return system == nullptr ? DeliverResult::kNoReceiver : system->on_message(message);
+  }
   const std::uint64_t receivers = bindings.find(message.type);
   DeliverResult result = DeliverResult::kNoReceiver;
   if ((receivers & (receivers - 1)) != 0 || partial.taken != 0) {
@@ -291,6 +316,44 @@ void Node::detach(std::uint16_t index) {
   }
   impl_->endpoints[index] = nullptr;
   impl_->attached &= ~(std::uint64_t{1} << index);
+}
+
+void Node::attach_system(Endpoint& endpoint) {
+  RR_CHECK(impl_->endpoints[kSystemIndex] == nullptr);
+  impl_->endpoints[kSystemIndex] = &endpoint;
+}
+
+void Node::set_tap(PacketTap* tap) { impl_->tap = tap; }
+
+void Node::set_dead_after(Nanos dead_after) {
+  impl_->dead_after = dead_after;
+  for (Impl::Peer& peer : impl_->peers_) peer.link->set_dead_after(dead_after);
+}
+
+// Reads only what no pass changes.
+Node::PeerDraft Node::draft_peer(const PeerConfig& peer, std::uint64_t seed, Nanos now) const {
+  return {peer, std::make_unique<Link>(impl_->link_config(peer.node_id),
+                                       static_cast<LinkSink&>(*impl_), Prng{seed}, now)};
+}
+
+bool Node::add_peer(PeerDraft draft) {
+  const NodeId id = draft.config.node_id;
+  if (id == impl_->self() || impl_->find_peer(id) != nullptr) return false;
+  draft.link->set_dead_after(impl_->dead_after);
+  impl_->insert_peer(draft.config, std::move(draft.link), impl_->pass_time);
+  impl_->for_each_endpoint([this](Endpoint& endpoint) { endpoint.on_peers(impl_->peer_ids); });
+  return true;
+}
+
+std::unique_ptr<Link> Node::remove_peer(NodeId id) {
+  Impl::Peer* peer = impl_->find_peer(id);
+  if (peer == nullptr) return nullptr;
+  std::unique_ptr<Link> link = std::move(peer->link);
+  impl_->peers_.erase(impl_->peers_.begin() + impl_->peer_index[id.value]);
+  impl_->index_peers();
+  impl_->first_peer = 0;
+  impl_->for_each_endpoint([this](Endpoint& endpoint) { endpoint.on_peers(impl_->peer_ids); });
+  return link;
 }
 
 BindResult Node::bind(std::uint16_t index, MessageType type, BindMode mode) {

@@ -22,8 +22,23 @@ struct rte_mempool;
 
 namespace ringroad {
 
+// Sees every packet of a node's port, both ways, while it is set.
+class PacketTap {
+ public:
+  virtual void on_packet(bool is_outgoing, std::span<const std::byte> bytes, Nanos now) = 0;
+
+ protected:
+  ~PacketTap() = default;
+};
+
 class Node final {
  public:
+  // A peer to be added while the node runs, with all it needs allocated.
+  struct PeerDraft {
+    PeerConfig config;
+    std::unique_ptr<Link> link;
+  };
+
   // `port` and `pool` outlive the node. The pool's buffers hold at least the port's MTU plus 64.
   static absl::StatusOr<std::unique_ptr<Node>> create(const NodeConfig& config, Port& port,
                                                       rte_mempool* pool, std::uint64_t seed,
@@ -39,6 +54,24 @@ class Node final {
   void detach(std::uint16_t index);
   BindResult bind(std::uint16_t index, MessageType type, BindMode mode);
   bool unbind(std::uint16_t index, MessageType type, BindMode mode);
+
+  // The system's own endpoint: it has index kSystemIndex as an owner, is handed every message at
+  // priority 0, whatever its type, and lives as long as the node.
+  static constexpr std::uint16_t kSystemIndex = kApplicationsMax;
+  void attach_system(Endpoint& endpoint);
+
+  // Null: no tap.
+  void set_tap(PacketTap* tap);
+  // Of all links, and of those to come.
+  void set_dead_after(Nanos dead_after);
+
+  // From any one thread: allocates what add_peer() needs.
+  PeerDraft draft_peer(const PeerConfig& peer, std::uint64_t seed, Nanos now) const;
+  // False when there is such a peer. Endpoints are told.
+  [[nodiscard]] bool add_peer(PeerDraft draft);
+  // Takes a peer out: its link, null when there is no such peer, is the caller's to destroy, on
+  // another thread. close() it first, and let a pass go by, so that the peer hears of it.
+  std::unique_ptr<Link> remove_peer(NodeId peer);
 
   // For sleeping: asks port and endpoints to ring. False when one has work already.
   bool arm();

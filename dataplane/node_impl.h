@@ -67,6 +67,18 @@ struct Node::Impl final : Sender, LinkSink {
     Nanos since;  // of the link's state
   };
 
+  static constexpr std::size_t kEndpointsMax = kApplicationsMax + 1;  // the system's comes last
+
+  void insert_peer(const PeerConfig& peer, std::unique_ptr<Link> link, Nanos now);
+  void index_peers();
+  LinkConfig link_config(NodeId peer) const;
+  template <typename Visit>
+  void for_each_endpoint(Visit&& visit) {
+    for (std::uint64_t left = attached; left != 0; left &= left - 1) {
+      visit(*endpoints[static_cast<std::size_t>(__builtin_ctzll(left))]);
+    }
+    if (Endpoint* system = endpoints[kSystemIndex]) visit(*system);
+  }
   SendResult send_local(const OutboundMessage& message);
   DeliverResult deliver(const InboundMessage& message, Partial& partial);
   DeliverResult deliver_shared(const InboundMessage& message, Partial& partial,
@@ -103,11 +115,13 @@ struct Node::Impl final : Sender, LinkSink {
   std::vector<Peer> peers_;
   std::vector<NodeId> peer_ids;
   std::array<std::int8_t, kNodesMax + 1> peer_index;
-  std::array<std::array<Partial, kPriorities>, kApplicationsMax> local_partial;
+  std::array<std::array<Partial, kPriorities>, kEndpointsMax> local_partial;
   std::size_t first_peer = 0;  // round robin over links
 
-  std::array<Endpoint*, kApplicationsMax> endpoints{};
-  std::uint64_t attached = 0;  // a bit an endpoint
+  std::array<Endpoint*, kEndpointsMax> endpoints{};
+  std::uint64_t attached = 0;  // a bit an application
+  PacketTap* tap = nullptr;
+  Nanos dead_after;
 
   // Buffers taken from the pool for frames to come: a stack, so that the warmest goes out first.
   std::array<rte_mbuf*, kBurst> spare{};

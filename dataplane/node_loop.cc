@@ -69,6 +69,8 @@ std::uint32_t Node::Impl::receive(Nanos now) {
   for (std::uint16_t i = 0; i < count; ++i) {
     // The next packet's headers arrive while this one is worked on.
     if (i + 1 < count) rte_prefetch0(rte_pktmbuf_mtod(packets[i + 1], void*));
+    if (tap != nullptr) [[unlikely]]
+      tap->on_packet(false, bytes_of(packets[i]), now);
     const Inbound inbound = stack.on_packet(bytes_of(packets[i]), now);
     if (inbound.kind == Inbound::Kind::kFrame) {
       on_frame(packets[i], inbound, now);
@@ -110,9 +112,7 @@ void Node::Impl::on_frame(rte_mbuf* packet, const Inbound& inbound, Nanos now) {
 
 std::uint32_t Node::Impl::poll_endpoints(Nanos now) {
   std::uint32_t work = 0;
-  for (std::uint64_t left = attached; left != 0; left &= left - 1) {
-    work += endpoints[__builtin_ctzll(left)]->poll(now, *this);
-  }
+  for_each_endpoint([&](Endpoint& endpoint) { work += endpoint.poll(now, *this); });
   for (Peer& peer : peers_) {
     if (peer.link->has_stalled()) work += peer.link->redeliver(now);
   }
@@ -171,6 +171,8 @@ void Node::Impl::fill_from(Peer& peer, Nanos now) {
     }
     stack.encapsulate(peer.destination, room.data(), bytes);
     set_length(packet, Stack::kHeadroomBytes + bytes);
+    if (tap != nullptr) [[unlikely]]
+      tap->on_packet(true, bytes_of(packet), now);
     burst[burst_count++] = packet;
     if (burst_count >= burst_limit) {
       flush();
@@ -195,6 +197,8 @@ bool Node::Impl::fill_in_place(Peer& peer, Nanos now) {
     const std::size_t bytes = peer.link->poll_frame(now, room.subspan(Stack::kHeadroomBytes));
     if (bytes == 0) return true;
     stack.encapsulate(peer.destination, room.data(), bytes);
+    if (tap != nullptr) [[unlikely]]
+      tap->on_packet(true, room.first(Stack::kHeadroomBytes + bytes), now);
     port.commit(static_cast<std::uint32_t>(Stack::kHeadroomBytes + bytes));
     ++statistics.packets_sent;
   }
@@ -211,6 +215,8 @@ void Node::Impl::fill_from_stack(Nanos now) {
       return;
     }
     set_length(packet, bytes);
+    if (tap != nullptr) [[unlikely]]
+      tap->on_packet(true, bytes_of(packet), now);
     burst[burst_count++] = packet;
     if (burst_count >= burst_limit) {
       flush();
@@ -244,9 +250,7 @@ void Node::Impl::flush() {
 }
 
 void Node::Impl::publish() {
-  for (std::uint64_t left = attached; left != 0; left &= left - 1) {
-    endpoints[__builtin_ctzll(left)]->publish();
-  }
+  for_each_endpoint([](Endpoint& endpoint) { endpoint.publish(); });
 }
 
 // ---- the end ----
@@ -270,17 +274,13 @@ void Node::Impl::close_links(Nanos now) {
 
 bool Node::arm() {
   bool idle = impl_->port.arm();
-  for (std::uint64_t left = impl_->attached; left != 0; left &= left - 1) {
-    idle = impl_->endpoints[__builtin_ctzll(left)]->arm() && idle;
-  }
+  impl_->for_each_endpoint([&](Endpoint& endpoint) { idle = endpoint.arm() && idle; });
   return idle;
 }
 
 void Node::disarm() {
   impl_->port.disarm();
-  for (std::uint64_t left = impl_->attached; left != 0; left &= left - 1) {
-    impl_->endpoints[__builtin_ctzll(left)]->disarm();
-  }
+  impl_->for_each_endpoint([](Endpoint& endpoint) { endpoint.disarm(); });
 }
 
 Nanos Node::next_deadline() const {
@@ -292,9 +292,8 @@ Nanos Node::next_deadline() const {
   for (const Impl::Peer& peer : impl_->peers_) {
     deadline = std::min(deadline, peer.link->next_deadline());
   }
-  for (std::uint64_t left = impl_->attached; left != 0; left &= left - 1) {
-    deadline = std::min(deadline, impl_->endpoints[__builtin_ctzll(left)]->next_deadline());
-  }
+  impl_->for_each_endpoint(
+      [&](const Endpoint& endpoint) { deadline = std::min(deadline, endpoint.next_deadline()); });
   return deadline;
 }
 

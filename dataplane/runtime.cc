@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cerrno>
 #include <thread>
 
@@ -15,7 +16,9 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "dataplane/clock.h"
+#include "dataplane/control_endpoint.h"
 #include "dataplane/host_commands.h"
+#include "dataplane/peer_changes.h"
 #include "drivers/factory.h"
 #include "hugepages/eal.h"
 #include "hugepages/mempool.h"
@@ -108,6 +111,8 @@ struct Runtime::Impl {
   std::unique_ptr<host::HostServer> server;
   std::unique_ptr<HostCommands> commands;
   std::unique_ptr<IoLoop> loop;
+  std::unique_ptr<PeerChanges> peer_changes;
+  std::unique_ptr<ControlEndpoint> control;
   std::thread slow;
   std::atomic<bool> slow_stop{false};
   int slow_bell = -1;
@@ -118,16 +123,20 @@ struct Runtime::Impl {
   Nanos started;
   bool port_seen_up = false, port_complained = false;
   std::uint64_t links_seen_up = 0;
+  std::vector<NodeId> peers;  // ascending
 
   ~Impl() {
     if (slow.joinable()) {
       slow_stop.store(true);
-      (void)!write(slow_bell, "\1\0\0\0\0\0\0", 8);
+      ::eventfd_write(slow_bell, 1);
       slow.join();
     }
     if (slow_bell >= 0) close(slow_bell);
     loop.reset();
+    // Links in these queues are the node's to release frames into.
+    peer_changes.reset();
     node.reset();  // lets go of the applications before the server unmaps them
+    control.reset();
     commands.reset();
     server.reset();
     if (port) port->stop();
@@ -141,9 +150,49 @@ struct Runtime::Impl {
     if (!created.ok()) return created.status();
     server = *std::move(created);
     commands = std::make_unique<HostCommands>(*server);
-    slow_bell = eventfd(0, EFD_CLOEXEC);
+    slow_bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (slow_bell < 0) return absl::ErrnoToStatus(errno, "eventfd");
+    peer_changes = std::make_unique<PeerChanges>(slow_bell);
+    for (const PeerConfig& peer : config.cluster_nodes) peers.push_back(peer.node_id);
     return absl::OkStatus();
+  }
+
+  void start_control() {
+    control = std::make_unique<ControlEndpoint>(*node, *loop, *peer_changes,
+                                                [raw = server.get()](IdlePolicy idle) {
+                                                  raw->set_never_sleeps(idle == IdlePolicy::kPoll);
+                                                });
+    commands->set_control(*control);
+  }
+
+  // Peers that control wants to come, and links of those that have gone.
+  void serve_peer_changes(Nanos now) {
+    PeerRequest request;
+    while (peer_changes->poll_request(request)) {
+      PeerReady ready{.asked = request, .draft = {}};
+      auto seed = random_seed();
+      if (seed.ok() &&
+          has_buffers_for(node->config(), plan.memory.pools.front().buffers, peers.size() + 1)) {
+        const PeerConfig peer{.node_id = request.peer,
+                              .name = {},
+                              .zone = {},
+                              .address = request.address,
+                              .port = request.port};
+        ready.draft = node->draft_peer(peer, *seed, now);
+      }
+      peer_changes->give(std::move(ready));
+      server->wake_io();
+    }
+    PeerChanged changed;
+    bool is_changed = false;
+    for (; peer_changes->poll_changed(changed); is_changed = true) {
+      std::erase(peers, changed.peer);
+      if (changed.is_added) peers.push_back(changed.peer);
+      changed.retired.reset();
+    }
+    if (!is_changed) return;
+    std::ranges::sort(peers);
+    server->set_peers(peers);
   }
 
   // Ports and links that came or went since the last look.
@@ -156,11 +205,9 @@ struct Runtime::Impl {
       port_complained = true;
       on_event(port_mend);
     }
-    for (const PeerConfig& peer : node->config().cluster_nodes) {
-      const std::uint64_t bit = std::uint64_t{1} << (peer.node_id.value - 1);
-      if (((links ^ links_seen_up) & bit) == 0) continue;
-      on_event(absl::StrFormat("link     node %d is %s", peer.node_id.value,
-                               (links & bit) != 0 ? "up" : "down"));
+    for (std::uint64_t left = links ^ links_seen_up; left != 0; left &= left - 1) {
+      on_event(absl::StrFormat("link     node %d is %s", std::countr_zero(left) + 1,
+                               (links & left & -left) != 0 ? "up" : "down"));
     }
     port_seen_up = up;
     links_seen_up = links;
@@ -170,6 +217,9 @@ struct Runtime::Impl {
     while (!slow_stop.load(std::memory_order_relaxed)) {
       const Nanos now = monotonic_now();
       watch(now);
+      eventfd_t rung = 0;
+      (void)::eventfd_read(slow_bell, &rung);
+      serve_peer_changes(now);
       if (server->service(now) != 0) continue;
       pollfd waits[2] = {{server->wait_descriptor(), POLLIN, 0}, {slow_bell, POLLIN, 0}};
       const Nanos wait = std::min(server->next_deadline() - now, kWatchInterval);
@@ -218,6 +268,7 @@ absl::StatusOr<std::unique_ptr<Runtime>> Runtime::create(const NodeConfig& confi
   loop.idle = config.cpu.idle;
   loop.spin = host::spin_on(impl->plan.allowed.size());
   impl->loop = std::make_unique<IoLoop>(loop);
+  if (impl->server) impl->start_control();
   if (auto status = impl->loop->add(*impl->node, impl->commands.get()); !status.ok()) return status;
   if (impl->server)
     impl->slow = std::thread([raw = impl.get()] {

@@ -113,6 +113,13 @@ MemoryPlan plan_memory(const NodeConfig& config, const CpuPlan& cpus, const Memo
   return plan;
 }
 
+bool has_buffers_for(const NodeConfig& config, std::uint32_t buffers, std::size_t peers) {
+  NodeConfig alone = config;
+  alone.cluster_nodes.clear();
+  const std::uint64_t links = std::uint64_t{config.limits.held_frames} * peers / 4;
+  return buffers >= derive_buffers(alone, config.cpu.io_lcores) + links;
+}
+
 std::uint64_t MemoryPlan::buffer_bytes() const {
   std::uint64_t total = 0;
   for (const PoolPlan& pool : pools) total += pool.bytes + eal_bytes_per_pool_node;

@@ -72,6 +72,11 @@ MemoryPlan plan_memory(const NodeConfig& config, const CpuPlan& cpus,
 // allocator's rounding.
 std::uint64_t packet_pool_bytes(std::uint32_t count, std::uint32_t buffer_bytes);
 
+// Whether a pool of `buffers` carries `peers` links. Sizes are derived for every link keeping all
+// it may at once; a pool that runs dry delays frames and loses no message, so peers that are added
+// while a node runs are taken as long as a quarter of that is there for each.
+bool has_buffers_for(const NodeConfig& config, std::uint32_t buffers, std::size_t peers);
+
 // A table: base, links, buffers, applications, totals.
 std::string describe(const MemoryPlan& plan);
 

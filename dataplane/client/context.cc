@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -126,10 +127,10 @@ void dist_net_context::node_info(dist_net_node_info_t& info) const {
   std::memcpy(info.bind_address, address.c_str(), address.size() + 1);
   info.bind_port = offer.bind_port;
   info.message_bytes_max = offer.message_bytes_max;
-  info.peer_count = offer.peer_count;
-  for (std::uint32_t i = 0; i < offer.peer_count; ++i) {
-    info.peers[i] = offer.peers[i];
-    info.connected[i] = link_->transmit->is_connected(offer.peers[i]);
+  for (std::uint64_t left = link_->transmit->peers(); left != 0; left &= left - 1) {
+    const auto peer = static_cast<raft_node_id_t>(std::countr_zero(left) + 1);
+    info.peers[info.peer_count] = peer;
+    info.connected[info.peer_count++] = link_->transmit->is_connected(peer);
   }
 }
 

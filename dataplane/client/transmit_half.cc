@@ -71,15 +71,15 @@ TransmitHalf::TransmitHalf(Attachment& attachment)
       records_(kTransmitUnits),
       asked_(kTransmitUnits),
       free_records_(kTransmitUnits),
-      outcomes_(kOutcomesMax) {
-  for (std::uint16_t i = 0; i < attachment.offer().peer_count; ++i) {
-    peers_ |= std::uint64_t{1} << (attachment.offer().peers[i] - 1);
-  }
+      outcomes_(kOutcomesMax) {}
+
+std::uint64_t TransmitHalf::peers() const {
+  return control_.dataplane.peers.load(std::memory_order_acquire);
 }
 
 bool TransmitHalf::is_known(std::uint32_t node) const {
   if (node == attachment_.offer().node_id) return true;
-  return node >= 1 && node <= kNodesMax && (peers_ >> (node - 1) & 1) != 0;
+  return node >= 1 && node <= kNodesMax && (peers() >> (node - 1) & 1) != 0;
 }
 
 bool TransmitHalf::is_connected(std::uint32_t node) const {
@@ -138,7 +138,7 @@ dist_net_error_t TransmitHalf::find_route(const dist_net_outgoing_t& message, Ro
   route.units = 1;
   dist_net_error_details_t first{DIST_NET_NOT_CONNECTED, DIST_NET_REASON_NONE, 0, 0, 0, 0};
   bool is_first = true;
-  for (std::uint64_t left = peers_; left != 0; left &= left - 1) {
+  for (std::uint64_t left = peers(); left != 0; left &= left - 1) {
     if (may_send(static_cast<std::uint32_t>(std::countr_zero(left)) + 1, message, refusal)) {
       route.peers |= left & -left;
       ++route.units;

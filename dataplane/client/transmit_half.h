@@ -51,6 +51,7 @@ class TransmitHalf {
 
   bool is_known(std::uint32_t node) const;
   bool is_connected(std::uint32_t node) const;
+  std::uint64_t peers() const;  // as configured now; bit n: node n + 1
   const dist_net_statistics_t& statistics() const { return statistics_; }
   std::uint32_t units_in_use() const { return units_; }
 
@@ -109,7 +110,6 @@ class TransmitHalf {
   std::uint32_t block_bytes_ = 0;  // of records in use
   host::BlockAllocator blocks_;
   host::QuotaLedger quota_;
-  std::uint64_t peers_ = 0;  // bit n: node n + 1 is a peer
   std::vector<Record> records_;
   std::vector<Asked> asked_;  // by record
   // First in, first out, so that tokens in flight are consecutive and complete together; but only

@@ -1,5 +1,6 @@
 // Whatever sends and receives messages on an io lcore: an attached application, the inline
-// generator, later the consensus and control channels. Called only by the lcore that owns it, never
+// generator, the control endpoint, later
+// the consensus's. Called only by the lcore that owns it, never
 // concurrently; no call blocks or allocates.
 #pragma once
 
@@ -77,6 +78,9 @@ class Endpoint {
   // already, in which case the lcore does not sleep. disarm() follows in every case.
   virtual bool arm() = 0;
   virtual void disarm() = 0;
+
+  // The configured peers changed while the node runs.
+  virtual void on_peers(std::span<const NodeId> /*peers*/) {}
 
   // The earliest time at which poll() has something to do unasked.
   virtual Nanos next_deadline() const { return kNever; }

@@ -33,6 +33,7 @@ Link::Impl::Impl(const LinkConfig& link_config, LinkSink& link_sink, Prng link_p
       sink_(link_sink),
       prng_(link_prng),
       frame_limits_{link_config.self, link_config.peer, link_config.message_bytes_max},
+      dead_after_(link_config.dead_after),
       sent_(link_config.flight_frames_max),
       round_trip_(link_config.initial_rtt, link_config.probe_timeout_min),
       held_(link_config.held_frames_max),
@@ -172,7 +173,7 @@ void Link::Impl::on_time(Nanos now) {
     hello_interval_ = std::min(hello_interval_ * 2, config_.hello_interval * 16);
   }
   if (state_ != LinkState::kUp) return;
-  if (is_owed_ && now - owed_since_ >= config_.dead_after) {
+  if (is_owed_ && now - owed_since_ >= dead_after_) {
     reset(now);
     return;
   }
@@ -194,7 +195,7 @@ Nanos Link::Impl::next_deadline() const {
   if (state_ != LinkState::kUp) return kNever;
   Nanos deadline = std::min(ack_time_, std::min(sent_.loss_time(), probe_deadline()));
   deadline = std::min(deadline, retry_time_);
-  if (is_owed_) deadline = std::min(deadline, owed_since_ + config_.dead_after);
+  if (is_owed_) deadline = std::min(deadline, owed_since_ + dead_after_);
   if (sent_.count() == 0 && !ping_due_) {
     deadline = std::min(deadline, last_received_ + config_.keepalive_interval);
   }
@@ -326,6 +327,10 @@ void Link::close(Nanos now) {
 }
 void Link::reset(Nanos now) {
   impl_->reset(now);
+  impl_->deadline_stale_ = true;
+}
+void Link::set_dead_after(Nanos dead_after) {
+  impl_->dead_after_ = dead_after;
   impl_->deadline_stale_ = true;
 }
 LinkState Link::state() const { return impl_->state_; }

@@ -152,6 +152,8 @@ class Link {
   void close(Nanos now);
   // Drops the session and says hello again.
   void reset(Nanos now);
+  // In place of LinkConfig::dead_after, from now on.
+  void set_dead_after(Nanos dead_after);
 
   LinkState state() const;
   Backpressure backpressure(Priority priority) const;

@@ -124,6 +124,7 @@ struct Link::Impl {
   LinkSink& sink_;
   Prng prng_;
   const FrameLimits frame_limits_;
+  Nanos dead_after_;
 
   // The session.
   LinkState state_ = LinkState::kConnecting;

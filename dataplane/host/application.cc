@@ -62,7 +62,8 @@ Application::Application(const ApplicationConfig& config, const ChannelGeometry&
     free_slots_[i] = static_cast<std::uint16_t>(kReceiveSlots - 1 - i);
   }
   parked_lanes_.reserve(lanes_.size());
-  for (const NodeId peer : config_.peers) known_peers_ |= std::uint64_t{1} << (peer.value - 1);
+  config_.peers.reserve(kNodesMax);  // on_peers() allocates nothing
+  show_peers();
 }
 
 // --- Sending -----------------------------------------------------------------------------------

@@ -56,8 +56,9 @@ struct ApplicationConfig {
   std::vector<NodeId> peers;
   std::uint32_t message_bytes_max = 0;
   std::uint32_t quota_percent = 100;
-  int bell = -1;    // rung for the application; owned by the caller, outlives this
-  int notice = -1;  // eventfd written once when the application is broken; likewise
+  bool never_rings = false;  // was told that this lcore never sleeps, so it may not while attached
+  int bell = -1;             // rung for the application; owned by the caller, outlives this
+  int notice = -1;           // eventfd written once when the application is broken; likewise
 };
 
 class Application final : public Endpoint {
@@ -73,6 +74,7 @@ class Application final : public Endpoint {
   void publish() override;
   bool arm() override;
   void disarm() override;
+  void on_peers(std::span<const NodeId> peers) override;
 
   std::uint16_t index() const { return config_.index; }
   // Any thread may ask: it sent garbage, and is to be detached.
@@ -163,6 +165,7 @@ class Application final : public Endpoint {
   bool is_shown_right(NodeId node, const Sender& sender) const;
   bool is_all_shown_right() const;
   void refresh_next_peer(const Sender& sender);
+  void show_peers();
   void wake();
   void violation(std::uint32_t weight);
   bool read_completion_head();

@@ -1,5 +1,6 @@
-// What an application sees of the io lcore: states of its peers, indices, bells, the verdict; and
-// what anybody may read of it. The other half, taking and delivering, is application.cc.
+// What an application sees of the io lcore: states of its peers, which may come and go, indices,
+// bells, the verdict; and what anybody may read of it. The other half, taking and delivering, is
+// application.cc.
 #include <sys/eventfd.h>
 
 #include <algorithm>
@@ -41,6 +42,27 @@ void Application::refresh_next_peer(const Sender& sender) {
   if (is_shown_right(node, sender)) return;
   for (std::uint8_t priority = 0; priority < kPriorities; ++priority) {
     refresh_state(node, priority, sender);
+  }
+}
+
+// A peer that left is not connected any more; what was on its way to it has been told already.
+void Application::on_peers(std::span<const NodeId> peers) {
+  config_.peers.assign(peers.begin(), peers.end());
+  next_peer_ = 0;
+  show_peers();
+  state_changed_ = true;
+}
+
+void Application::show_peers() {
+  known_peers_ = 0;
+  for (const NodeId peer : config_.peers) known_peers_ |= std::uint64_t{1} << (peer.value - 1);
+  control().dataplane.peers.store(known_peers_, std::memory_order_release);
+  for (std::uint16_t node = 1; node <= kNodesMax; ++node) {
+    if ((known_peers_ >> (node - 1) & 1) != 0 || node == config_.self.value) continue;
+    for (std::uint8_t priority = 0; priority < kPriorities; ++priority) {
+      shown_states_[lane_index(node, priority)] = 0;
+      control().peers[node][priority].store(0, std::memory_order_relaxed);
+    }
   }
 }
 
@@ -91,6 +113,7 @@ void Application::wake() {
 // yet is work: who waits for it would sleep as long as the lcore.
 bool Application::arm() {
   if (deaf_) return true;
+  if (config_.never_rings) return false;
   std::uint32_t wanted = kWakeForSends;
   if (stalled_) wanted |= kWakeForReturns;
   if (stuck_) wanted |= kWakeForCompletions;

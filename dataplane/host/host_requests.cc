@@ -3,6 +3,7 @@
 // application.
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -51,6 +52,7 @@ bool HostServer::Impl::handle(Client& client, SocketMessage& message, Nanos now)
   switch (client.state) {
     case Client::State::kGreeting:
       if (const auto* hello = message.as<Hello>()) return on_hello(client, *hello, now);
+      if (const auto* hello = message.as<ControlHello>()) return on_control_hello(client, *hello);
       return false;
     case Client::State::kMapping:
       return message.as<Mapped>() != nullptr && on_mapped(client);
@@ -59,6 +61,7 @@ bool HostServer::Impl::handle(Client& client, SocketMessage& message, Nanos now)
     default:
       return false;
   }
+  if (client.is_control()) return false;  // it has its ring
   if (const auto* bind = message.as<Bind>()) {
     return on_bind(client, bind->type, bind->mode, HostCommandKind::kBind);
   }
@@ -152,13 +155,60 @@ bool HostServer::Impl::on_hello(Client& client, const Hello& hello, Nanos now) {
   std::ranges::transform(config.peers, offer.peers, [](NodeId peer) { return peer.value; });
   offer.message_bytes_max = config.limits.message_bytes_max;
   offer.quota_percent = config.limits.application_quota_percent;
-  offer.never_sleeps = config.never_sleeps ? 1 : 0;
+  client.never_rings = never_sleeps.load(std::memory_order_relaxed);
+  offer.never_sleeps = client.never_rings ? 1 : 0;
   offer.geometry = client.geometry;
   const int descriptors[] = {client.segment.descriptor(), client.application.get(),
                              bell.listener.get()};
   client.state = Client::State::kMapping;
   client.deadline = now + seconds(2);
   return send_message(client.socket.get(), offer, descriptors) == SocketResult::kDone;
+}
+
+// The control process: ours, or root's, and one at a time. Its channel is made afresh each time,
+// and is live when its offer arrives: it is trusted with the memory.
+bool HostServer::Impl::on_control_hello(Client& client, const ControlHello& hello) {
+  if (client.user != 0 && client.user != ::geteuid()) return false;
+  const bool is_same_build =
+      hello.version == kControlVersion && hello.report_bytes == sizeof(NodeReport);
+  Reply refusal = !is_same_build       ? Reply::kVersion
+                  : control != nullptr ? Reply::kTaken
+                                       : Reply::kDone;
+  BellPair bell;
+  epoll_event ring{.events = EPOLLIN | EPOLLET, .data = {.ptr = nullptr}};
+  if (refusal == Reply::kDone) {
+    client.application = Descriptor{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    const bool has_bells =
+        client.application.valid() && make_bell(bell) &&
+        ::epoll_ctl(wake.get(), EPOLL_CTL_ADD, client.application.get(), &ring) == 0;
+    auto channel = has_bells ? ControlChannel::create(std::move(bell.ringer))
+                             : absl::ResourceExhaustedError("bells");
+    if (channel.ok()) {
+      client.control = std::move(*channel);
+    } else {
+      refusal = Reply::kNoMemory;
+    }
+  }
+  if (refusal != Reply::kDone) {
+    ++statistics.refused;
+    answer(client, refusal);
+    hang_up(client);
+    return true;
+  }
+  auto offer = make_message<ControlOffer>();
+  offer.version = kControlVersion;
+  offer.node_id = config.self.value;
+  offer.process_id = static_cast<std::uint32_t>(::getpid());
+  offer.segment_bytes = client.control->segment_bytes();
+  const int descriptors[] = {client.control->segment_descriptor(), client.application.get(),
+                             bell.listener.get()};
+  if (send_message(client.socket.get(), offer, descriptors) != SocketResult::kDone) return false;
+  client.index = Client::kControlIndex;
+  client.state = Client::State::kAttaching;
+  control = &client;
+  applications_time = Nanos{};
+  give_command(client, HostCommandKind::kAttachControl);
+  return true;
 }
 
 // The application has its mapping, so nobody else gets a writable one. The pages come after the
@@ -179,6 +229,7 @@ bool HostServer::Impl::on_mapped(Client& client) {
                                       .peers = config.peers,
                                       .message_bytes_max = config.limits.message_bytes_max,
                                       .quota_percent = config.limits.application_quota_percent,
+                                      .never_rings = client.never_rings,
                                       .bell = client.bell.get(),
                                       .notice = done_bell.get()};
   client.endpoint =

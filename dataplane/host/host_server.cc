@@ -19,6 +19,7 @@ namespace {
 // Connections that have not attached yet; more are hung up on at once.
 constexpr std::size_t kStrangersMax = 16;
 constexpr std::size_t kAcceptBurst = 32;
+constexpr Nanos kApplicationsInterval = milliseconds(250);
 
 }  // namespace
 
@@ -119,12 +120,13 @@ std::uint32_t HostServer::service(Nanos now) {
   work += impl_->finish_commands();
   work += impl_->reap_broken();
   work += impl_->expire(now);
+  impl_->report_applications(now);
   impl_->sweep();
   return work;
 }
 
 Nanos HostServer::next_deadline() const {
-  Nanos next = kNever;
+  Nanos next = impl_->control == nullptr ? kNever : impl_->applications_time;
   for (const auto& client : impl_->clients) {
     if (client->state <= Client::State::kMapping) next = std::min(next, client->deadline);
   }
@@ -132,8 +134,21 @@ Nanos HostServer::next_deadline() const {
 }
 
 std::size_t HostServer::attached_count() const {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      impl_->clients, [](const auto& client) { return client->state == Client::State::kLive; }));
+  return static_cast<std::size_t>(std::ranges::count_if(impl_->clients, [](const auto& client) {
+    return client->state == Client::State::kLive && !client->is_control();
+  }));
+}
+
+bool HostServer::has_control() const {
+  return impl_->control != nullptr && impl_->control->state == Client::State::kLive;
+}
+
+void HostServer::set_peers(std::vector<NodeId> peers) { impl_->config.peers = std::move(peers); }
+
+void HostServer::wake_io() { ::eventfd_write(impl_->command_bell.get(), 1); }
+
+void HostServer::set_never_sleeps(bool never_sleeps) {
+  impl_->never_sleeps.store(never_sleeps, std::memory_order_relaxed);
 }
 
 const HostStatistics& HostServer::statistics() const { return impl_->statistics; }
@@ -157,7 +172,9 @@ std::uint32_t HostServer::Impl::accept_all(Nanos now) {
     ucred peer{};
     socklen_t size = sizeof peer;
     if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) continue;
+    client->process = peer.pid;
     client->user = peer.uid;
+    client->attached = now;
     client->group = peer.gid;
     client->socket = std::move(socket);
     client->deadline = now + seconds(2);
@@ -181,7 +198,8 @@ void HostServer::Impl::give_command(Client& client, HostCommandKind kind, Messag
                                     BindMode mode) {
   RR_CHECK(!client.is_busy);
   client.is_busy = true;
-  RR_CHECK(commands.push({kind, client.index, client.endpoint.get(), type, mode}));
+  RR_CHECK(
+      commands.push({kind, client.index, client.endpoint.get(), type, mode, client.control.get()}));
   ::eventfd_write(command_bell.get(), 1);
 }
 
@@ -220,6 +238,12 @@ std::uint32_t HostServer::Impl::finish_commands() {
         ++statistics.detached;
         forget(client);
         break;
+      case HostCommandKind::kAttachControl:
+        client.state = Client::State::kLive;
+        break;
+      case HostCommandKind::kDetachControl:
+        forget(client);
+        break;
     }
     if (client.is_hung_up && client.state == Client::State::kLive) hang_up(client);
   }
@@ -240,13 +264,44 @@ std::uint32_t HostServer::Impl::expire(Nanos now) {
 std::uint32_t HostServer::Impl::reap_broken() {
   std::uint32_t work = 0;
   for (const auto& client : clients) {
-    const bool is_broken = client->state == Client::State::kLive && client->endpoint->is_broken();
+    const bool is_broken = client->state == Client::State::kLive && client->endpoint != nullptr &&
+                           client->endpoint->is_broken();
     if (!is_broken || client->is_hung_up) continue;
     ++statistics.broken;
     ++work;
     hang_up(*client);
   }
   return work;
+}
+
+// Who is attached, for the control process: a few times a second, while it is there.
+void HostServer::Impl::report_applications(Nanos now) {
+  if (control == nullptr || control->state != Client::State::kLive || now < applications_time) {
+    return;
+  }
+  applications_time = now + kApplicationsInterval;
+  ApplicationsReport& report = *applications;
+  report = {};
+  report.connections = statistics.connections;
+  report.attached = statistics.attached;
+  report.detached = statistics.detached;
+  report.refused = statistics.refused;
+  report.malformed = statistics.malformed;
+  report.late = statistics.late;
+  report.broken = statistics.broken;
+  report.channels = statistics.channels;
+  for (const auto& client : clients) {
+    if (client->state != Client::State::kLive || client->is_control()) continue;
+    ApplicationsReport::Row& row = report.rows[report.count++];
+    row.application_id = client->index + 1u;
+    row.process_id = static_cast<std::uint32_t>(client->process);
+    row.user_id = client->user;
+    row.binding_count = static_cast<std::uint32_t>(client->bindings.size());
+    row.attached = static_cast<std::uint64_t>(client->attached.count);
+    client->name.copy(row.name, sizeof row.name - 1);
+    row.counts = client->endpoint->counts();
+  }
+  control->control->write_applications(report);
 }
 
 // The connection is over, whoever ended it. An attached application goes by way of the io lcore;
@@ -260,7 +315,8 @@ void HostServer::Impl::hang_up(Client& client) {
   if (client.is_busy || client.state >= Client::State::kDetaching) return;
   if (client.state == Client::State::kLive) {
     client.state = Client::State::kDetaching;
-    give_command(client, HostCommandKind::kDetach);
+    give_command(client,
+                 client.is_control() ? HostCommandKind::kDetachControl : HostCommandKind::kDetach);
   } else {
     forget(client);
   }
@@ -275,7 +331,11 @@ void HostServer::Impl::forget(Client& client) {
   std::erase_if(channels, [&](const LocalChannel& channel) {
     return channel.a == &client || channel.b == &client;
   });
-  if (client.index != Client::kNoIndex) indices.reset(client.index);
+  if (client.is_control()) {
+    control = nullptr;
+  } else if (client.index != Client::kNoIndex) {
+    indices.reset(client.index);
+  }
 }
 
 void HostServer::Impl::sweep() {

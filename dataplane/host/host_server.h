@@ -12,6 +12,8 @@
 //       case kBind:   result = node.bind(command.index, command.type, command.mode); break;
 //       case kUnbind: node.unbind(command.index, command.type, command.mode); break;
 //       case kDetach: node.detach(command.index); break;   // not touched from here on
+//       case kAttachControl: control.attach(*command.control); break;
+//       case kDetachControl: control.detach(); break;      // likewise
 //     }
 //     host.complete(command, result);
 //   }
@@ -29,11 +31,19 @@
 #include "dataplane/base/ids.h"
 #include "dataplane/config.h"
 #include "dataplane/host/application.h"
+#include "dataplane/host/control_channel.h"
 #include "dataplane/node.h"
 
 namespace ringroad::host {
 
-enum class HostCommandKind : std::uint8_t { kAttach, kDetach, kBind, kUnbind };
+enum class HostCommandKind : std::uint8_t {
+  kAttach,
+  kDetach,
+  kBind,
+  kUnbind,
+  kAttachControl,
+  kDetachControl,
+};
 
 struct HostCommand {
   HostCommandKind kind = HostCommandKind::kAttach;
@@ -41,6 +51,7 @@ struct HostCommand {
   Application* application = nullptr;  // with kAttach and kDetach
   MessageType type;                    // with kBind and kUnbind
   BindMode mode = BindMode::kExclusive;
+  ControlChannel* control = nullptr;  // with kAttachControl and kDetachControl
 };
 
 struct HostServerConfig {
@@ -85,7 +96,16 @@ class HostServer final {
   int wake_descriptor() const;
   void clear_wake();
 
+  // The slow thread's: who will be told to applications that attach from now on.
+  void set_peers(std::vector<NodeId> peers);
+  // The io lcore may now sleep, or does no more: for applications that attach from now on. From
+  // any thread.
+  void set_never_sleeps(bool never_sleeps);
+
+  // Rings the io lcore, as a command does.
+  void wake_io();
   std::size_t attached_count() const;
+  bool has_control() const;
   const HostStatistics& statistics() const;
 
  private:

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <array>
+#include <atomic>
 #include <bitset>
 #include <memory>
 #include <string>
@@ -34,17 +35,21 @@ struct Client {
     kGone,       // to be destroyed at the end of this pass
   };
   static constexpr std::uint16_t kNoIndex = 0xffff;
+  static constexpr std::uint16_t kControlIndex = 0xfffe;  // the control process, not an application
 
   State state = State::kGreeting;
   Descriptor socket;
   Nanos deadline{};  // of kGreeting and kMapping
+  pid_t process = 0;
+  Nanos attached;
   uid_t user = 0;
   gid_t group = 0;
   std::string name;
   std::uint32_t flags = 0;
   std::uint16_t index = kNoIndex;
   bool is_hung_up = false;
-  bool is_busy = false;  // a command of this client is with the io lcore
+  bool never_rings = false;  // was told that it need not
+  bool is_busy = false;      // a command of this client is with the io lcore
   // What the io lcore bound for it, the catch-all apart: mirrors its part of the node's Bindings.
   std::vector<Binding> bindings;
 
@@ -53,6 +58,9 @@ struct Client {
   Descriptor bell;         // our end: rung for the application
   Descriptor application;  // eventfd: rung by the application
   std::unique_ptr<Application> endpoint;
+  std::unique_ptr<ControlChannel> control;  // instead of `endpoint`
+
+  bool is_control() const { return index == kControlIndex; }
 };
 
 // Two clients that were given a segment of their own.
@@ -70,7 +78,7 @@ struct HostServer::Impl {
   // One command a client, and kApplicationsMax of them: neither queue ever fills.
   static constexpr std::size_t kQueue = 2 * kApplicationsMax;
 
-  explicit Impl(const HostServerConfig& c) : config(c) {}
+  explicit Impl(const HostServerConfig& c) : config(c), never_sleeps(c.never_sleeps) {}
   ~Impl();
 
   HostServerConfig config;
@@ -82,6 +90,10 @@ struct HostServer::Impl {
   std::bitset<kApplicationsMax> indices;
   std::vector<LocalChannel> channels;
   std::uint32_t last_channel = 0;
+  std::atomic<bool> never_sleeps;
+  Client* control = nullptr;  // the control process, from its hello until it is forgotten
+  Nanos applications_time;    // when control is told of the applications next
+  std::unique_ptr<ApplicationsReport> applications = std::make_unique<ApplicationsReport>();
 
   // host_server.cc
   absl::Status open();
@@ -91,6 +103,7 @@ struct HostServer::Impl {
   std::uint32_t finish_commands();
   std::uint32_t expire(Nanos now);
   std::uint32_t reap_broken();
+  void report_applications(Nanos now);
   void give_command(Client& client, HostCommandKind kind, MessageType type = {},
                     BindMode mode = BindMode::kExclusive);
   void remember(Client& client, const HostCommand& bind);
@@ -102,6 +115,7 @@ struct HostServer::Impl {
   std::uint32_t read_requests(Client& client, Nanos now);
   bool handle(Client& client, SocketMessage& message, Nanos now);
   bool on_hello(Client& client, const Hello& hello, Nanos now);
+  bool on_control_hello(Client& client, const ControlHello& hello);
   std::string free_name(std::uint16_t index) const;
   bool is_name_taken(const std::string& name) const;
   Reply admit(Client& client, const Hello& hello);

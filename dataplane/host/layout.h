@@ -29,7 +29,7 @@
 
 namespace ringroad::host {
 
-inline constexpr std::uint32_t kLayoutVersion = 4;
+inline constexpr std::uint32_t kLayoutVersion = 5;
 
 // A message on its way out. `offset` and `length` lie within the transmit arena. Four descriptors
 // share a cache line: between two cores a message costs by the line.
@@ -135,6 +135,8 @@ struct alignas(kCacheLineBytes) DataplaneIndices {
   // a ring that was full. A program that waits remembers it at each return, and so misses none
   // that came between its look and its sleep.
   std::atomic<std::uint32_t> changes;
+  // The configured peers (bit n: node n + 1). They may come and go while the node runs.
+  std::atomic<std::uint64_t> peers;
 };
 
 struct ChannelControl {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "dataplane/base/limits.h"
 
@@ -15,10 +16,10 @@ class SpscQueue {
   static_assert((kCapacity & (kCapacity - 1)) == 0);
 
  public:
-  [[nodiscard]] bool push(const T& item) {
+  [[nodiscard]] bool push(T item) {
     const std::uint32_t tail = tail_.load(std::memory_order_relaxed);
     if (tail - head_.load(std::memory_order_acquire) == kCapacity) return false;
-    items_[tail % kCapacity] = item;
+    items_[tail % kCapacity] = std::move(item);
     tail_.store(tail + 1, std::memory_order_release);
     return true;
   }
@@ -26,9 +27,15 @@ class SpscQueue {
   [[nodiscard]] bool pop(T& item) {
     const std::uint32_t head = head_.load(std::memory_order_relaxed);
     if (head == tail_.load(std::memory_order_acquire)) return false;
-    item = items_[head % kCapacity];
+    item = std::move(items_[head % kCapacity]);
     head_.store(head + 1, std::memory_order_release);
     return true;
+  }
+
+  // The producer's: whether the next push will be taken.
+  bool has_room() const {
+    return tail_.load(std::memory_order_relaxed) - head_.load(std::memory_order_acquire) <
+           kCapacity;
   }
 
   bool empty() const {

@@ -64,6 +64,7 @@ class FakeNode final : public Sender {
     for (const NodeId peer : peers_) states_.emplace(peer.value, std::make_unique<FakePeer>());
   }
 
+  ControlChannel* control = nullptr;  // of the control process, while one is attached
   FakePeer& peer(std::uint16_t node) { return *states_.at(node); }
 
   // --- Sender ---
@@ -160,6 +161,12 @@ class FakeNode final : public Sender {
           break;
         case HostCommandKind::kUnbind:
           unbind(command.index, command.type);
+          break;
+        case HostCommandKind::kAttachControl:
+          control = command.control;
+          break;
+        case HostCommandKind::kDetachControl:
+          control = nullptr;
           break;
       }
       host.complete(command, result);
