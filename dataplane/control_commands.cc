@@ -1,6 +1,6 @@
 // What the control process tells the node to do. Each command is answered: at once, with the
 // message it sends, or when a peer has come or gone. Runs on the io lcore, which allocates nothing:
-// links are made and destroyed elsewhere (peer_changes.h). Whatever is out of range changes nothing.
+// links are made and destroyed elsewhere (peer_changes.h). What is out of range changes nothing.
 #include <algorithm>
 #include <cstring>
 
