@@ -11,8 +11,9 @@
 namespace ringroad::host {
 
 void Application::refresh_state(NodeId node, std::uint8_t priority, const Sender& sender) {
-  std::uint8_t state = kPeerKnown;
   const bool is_self = node == config_.self;
+  if (!is_self && (known_peers_ >> (node.value - 1) & 1) == 0) return;  // it left
+  std::uint8_t state = kPeerKnown;
   if (is_self || sender.is_connected(node)) state |= kPeerConnected;
   const std::size_t at = lane_index(node.value, priority);
   if (lanes_[at].first != kNoUnit) {

@@ -168,6 +168,27 @@ TEST_F(ByHand, EachRefusalNamesItsReason) {
   EXPECT_FALSE(application_->is_broken());
 }
 
+TEST_F(ByHand, PeersThatComeAndGoAreShownAndHeededAtOnce) {
+  node_.peer(3).queue_max = 0;
+  put(3, 1, 0);  // waits for room
+  put(4, 1, 1);
+  node_.poll(Nanos{});
+  EXPECT_EQ(control().dataplane.peers.load(), 0b110U);
+  node_.change_peers({NodeId{2}, NodeId{4}});
+  EXPECT_EQ(control().dataplane.peers.load(), 0b1010U);
+  put(4, 1, 2);
+  put(3, 1, 3);
+  for (int pass = 0; pass < 4; ++pass) node_.poll(Nanos{});
+  std::map<std::uint64_t, std::uint8_t> ended;
+  for (const Completion& completion : completions()) ended[completion.token] = completion.result;
+  EXPECT_EQ(ended[0], refusal(SendResult::kNoSuchNode)) << "it waited for a peer that left";
+  EXPECT_EQ(ended[1], refusal(SendResult::kNoSuchNode));
+  EXPECT_EQ(ended[2], static_cast<std::uint8_t>(Outcome::kDelivered));
+  EXPECT_EQ(ended[3], refusal(SendResult::kNoSuchNode));
+  EXPECT_EQ(control().peers[3][1].load(), 0);
+  EXPECT_EQ(control().peers[4][1].load(), kPeerKnown | kPeerConnected);
+}
+
 TEST_F(ByHand, TheQuotaHoldsAgainstALibraryThatIgnoresIt) {
   start(25);
   node_.peer(2).answers = false;

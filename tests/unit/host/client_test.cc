@@ -205,6 +205,42 @@ TEST(Client, ABroadcastSaysForHowManyNodesAndTellsEachOutcome) {
   EXPECT_EQ(dist_net_error_details().error, DIST_NET_NOT_CONNECTED);
 }
 
+TEST(Client, PeersThatComeAndGoAreKnownWithoutAttachingAgain) {
+  NodeThread node;
+  Client program(node.socket);
+  ASSERT_EQ(program.error, DIST_NET_SUCCESS);
+  EXPECT_EQ(program.send(4, 7, "too early"), DIST_NET_NO_SUCH_NODE);
+  node.pause();
+  node.node.change_peers({NodeId{2}, NodeId{4}});
+  node.resume();
+  EXPECT_EQ(program.send(3, 7, "too late"), DIST_NET_NO_SUCH_NODE);
+  ASSERT_TRUE(eventually([&] { return program.send(4, 7, "welcome") == DIST_NET_SUCCESS; }));
+  dist_net_node_info_t info;
+  ASSERT_EQ(dist_net_get_node_info(program, &info), DIST_NET_SUCCESS);
+  ASSERT_EQ(info.peer_count, 2u);
+  EXPECT_EQ(info.peers[0], 2u);
+  EXPECT_EQ(info.peers[1], 4u);
+  EXPECT_TRUE(info.connected[1]);
+}
+
+// Whoever was told that the lcore never sleeps does not ring: it may not sleep while they are here.
+TEST(Client, AProgramThatNeedNotRingIsServedWhenTheLcoreMaySleepAgain) {
+  NodeThread node({NodeId{2}}, [](HostServerConfig& config) { config.never_sleeps = true; });
+  Client before(node.socket);
+  ASSERT_EQ(before.error, DIST_NET_SUCCESS);
+  node.host->set_never_sleeps(false);
+  Client after(node.socket);
+  ASSERT_EQ(after.error, DIST_NET_SUCCESS);
+  const std::uint64_t sleeps = node.sleeps;
+  ASSERT_EQ(before.send(2, 7, "x", DIST_NET_WANT_OUTCOME, 5), DIST_NET_SUCCESS);
+  dist_net_outcome_report_t outcome;
+  ASSERT_TRUE(eventually([&] { return dist_net_poll_outcomes(before, &outcome, 1) == 1; }));
+  EXPECT_EQ(node.sleeps, sleeps);
+  dist_net_close(before.context);
+  before.context = nullptr;
+  EXPECT_TRUE(eventually([&] { return node.sleeps > sleeps; }));
+}
+
 TEST(Client, ClaimedMemoryIsSentInPlace) {
   NodeThread node;
   Client client{node.socket};

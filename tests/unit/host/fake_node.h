@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <deque>
@@ -65,6 +66,26 @@ class FakeNode final : public Sender {
   }
 
   ControlChannel* control = nullptr;  // of the control process, while one is attached
+  // As when control adds and removes peers; on the io thread, or while it is paused.
+  void change_peers(std::vector<NodeId> peers) {
+    std::erase_if(states_, [&](const auto& state) {
+      return std::ranges::find(peers, NodeId{state.first}) == peers.end();
+    });
+    for (auto& [node, flight] : flights_) {
+      if (states_.contains(node)) continue;
+      for (const OutboundMessage& message : std::exchange(flight, {})) {
+        tell(message, Outcome::kUnknown);
+      }
+    }
+    std::erase_if(flights_, [&](const auto& flight) { return !states_.contains(flight.first); });
+    for (const NodeId peer : peers) {
+      auto& state = states_[peer.value];
+      if (state == nullptr) state = std::make_unique<FakePeer>();
+    }
+    peers_ = std::move(peers);
+    for (auto& [index, endpoint] : endpoints_) endpoint->on_peers(peers_);
+  }
+
   FakePeer& peer(std::uint16_t node) { return *states_.at(node); }
 
   // --- Sender ---
@@ -105,7 +126,9 @@ class FakeNode final : public Sender {
     return found != states_.end() && found->second->connected;
   }
   Backpressure backpressure(NodeId node, Priority) const override {
-    return static_cast<Backpressure>(states_.at(node.value)->backpressure.load());
+    const auto found = states_.find(node.value);
+    return found == states_.end() ? Backpressure::kNone
+                                  : static_cast<Backpressure>(found->second->backpressure.load());
   }
 
   // --- The io loop ---
