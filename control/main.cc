@@ -87,7 +87,7 @@ int main(int argc, char** argv) {
       "Exit codes: 0 stopped as asked, 1 failed, 2 wrong command line or configuration.");
   std::string file;
   bool check = false;
-  app.add_option("--config", file, "the node's configuration, a JSON file; the dataplane's too")
+  app.add_option("-c,--config", file, "the node's configuration, a JSON file; the dataplane's too")
       ->required()
       ->type_name("FILE");
   app.add_flag("--check", check, "only say whether the configuration is right");
