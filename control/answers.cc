@@ -66,7 +66,7 @@ Json queues(const NodeReport::LinkRow& link) {
   return json;
 }
 
-Json link_json(const NodeState& state, const NodeReport::LinkRow& link, Nanos now) {
+Json link_json(const NodeModel& state, const NodeReport::LinkRow& link, Nanos now) {
   const PeerConfig* peer = state.find_peer(link.peer);
   const LinkStatistics& counts = link.statistics;
   const LinkRates& rates = state.link_rates(link.peer);
@@ -104,16 +104,14 @@ Json link_json(const NodeState& state, const NodeReport::LinkRow& link, Nanos no
           {"queues", queues(link)}};
 }
 
-Json application_json(const NodeState& state, const host::ApplicationsReport::Row& row,
-                      Nanos now) {
+Json application_json(const NodeModel& state, const host::ApplicationsReport::Row& row, Nanos now) {
   const host::ChannelCounts& counts = row.counts;
   const TrafficRates rates = state.application_rates(row.application_id);
   return {{"application_id", row.application_id},
           {"name", std::string(row.name, ::strnlen(row.name, sizeof row.name))},
           {"process_id", row.process_id},
           {"user_id", row.user_id},
-          {"attached_seconds",
-           in_seconds(now - Nanos{static_cast<std::int64_t>(row.attached)})},
+          {"attached_seconds", in_seconds(now - Nanos{static_cast<std::int64_t>(row.attached)})},
           {"bindings", row.binding_count},
           {"messages_sent_total", counts.messages_taken},
           {"messages_received_total", counts.messages_received},
@@ -128,11 +126,11 @@ Json application_json(const NodeState& state, const host::ApplicationsReport::Ro
           {"outcomes", outcomes(counts.outcomes)}};
 }
 
-std::uint32_t links_total(const NodeState& state) {
+std::uint32_t links_total(const NodeModel& state) {
   return static_cast<std::uint32_t>(state.config().cluster_nodes.size());
 }
 
-Json summary_json(const NodeState& state, const NodeView& view, Nanos now) {
+Json summary_json(const NodeModel& state, const NodeView& view, Nanos now) {
   const LocalNodeConfig& local = state.config().local_node;
   const PeerConfig* peer = state.find_peer(view.node);
   Json json = {{"node_id", view.node.value},
@@ -170,13 +168,13 @@ Json problem_json(const Problem& problem) {
           {"next", problem.next}};
 }
 
-Json member_json(NodeId node, const std::string& name, const std::string& zone,
-                 Ipv4Address address, std::uint16_t port, bool is_self) {
-  return {{"node_id", node.value}, {"name", name}, {"zone", zone},
+Json member_json(NodeId node, const std::string& name, const std::string& zone, Ipv4Address address,
+                 std::uint16_t port, bool is_self) {
+  return {{"node_id", node.value},         {"name", name}, {"zone", zone},
           {"address", to_string(address)}, {"port", port}, {"is_self", is_self}};
 }
 
-Json dataplane_json(const NodeState& state, const ProcessFacts& process, Nanos now) {
+Json dataplane_json(const NodeModel& state, const ProcessFacts& process, Nanos now) {
   const bool attached = state.is_attached();
   Json json = {{"attached", attached},
                {"process_id", nullptr},
@@ -192,7 +190,7 @@ Json dataplane_json(const NodeState& state, const ProcessFacts& process, Nanos n
   return json;
 }
 
-Json loops_json(const NodeState& state) {
+Json loops_json(const NodeModel& state) {
   if (!state.has_report()) return Json::array();
   const LoopRates& rates = state.loop_rates();
   return Json::array({{{"name", "io-0"},
@@ -204,7 +202,7 @@ Json loops_json(const NodeState& state) {
 
 }  // namespace
 
-Json node_status(const NodeState& state, const ProcessFacts& process, Nanos now) {
+Json node_status(const NodeModel& state, const ProcessFacts& process, Nanos now) {
   const NodeConfig& config = state.config();
   const NodeReport& report = state.report();
   const NodeView* self = state.view().find(config.local_node.node_id);
@@ -241,7 +239,7 @@ Json node_status(const NodeState& state, const ProcessFacts& process, Nanos now)
           {"drops", counts_json(drops)}};
 }
 
-Json cluster_status(const NodeState& state, Nanos now) {
+Json cluster_status(const NodeModel& state, Nanos now) {
   Json nodes = Json::array();
   for (const NodeView& view : state.view().nodes()) nodes.push_back(summary_json(state, view, now));
   Json problems = Json::array();
@@ -257,7 +255,7 @@ Json cluster_status(const NodeState& state, Nanos now) {
           {"problems", std::move(problems)}};
 }
 
-Json cluster_members(const NodeState& state) {
+Json cluster_members(const NodeModel& state) {
   const LocalNodeConfig& local = state.config().local_node;
   std::vector<Json> members = {member_json(local.node_id, local.name, local.zone,
                                            local.bind_address, local.bind_port, true)};
@@ -269,7 +267,7 @@ Json cluster_members(const NodeState& state) {
   return {{"schema_version", 1}, {"cluster", state.config().cluster_name}, {"members", members}};
 }
 
-Json port_list(const NodeState& state, Nanos now) {
+Json port_list(const NodeModel& state, Nanos now) {
   const NodeConfig& config = state.config();
   const PortConfig& port = config.ports.front();
   const NodeReport& report = state.report();
@@ -296,7 +294,7 @@ Json port_list(const NodeState& state, Nanos now) {
   return {{"schema_version", 1}, {"ports", Json::array({std::move(json)})}};
 }
 
-Json link_list(const NodeState& state, std::optional<NodeId> peer, Nanos now) {
+Json link_list(const NodeModel& state, std::optional<NodeId> peer, Nanos now) {
   Json links = Json::array();
   for (const NodeReport::LinkRow& link : state.links()) {
     const bool is_node = link.peer.value >= 1 && link.peer.value <= kNodesMax;
@@ -307,7 +305,7 @@ Json link_list(const NodeState& state, std::optional<NodeId> peer, Nanos now) {
           {"links", std::move(links)}};
 }
 
-Json app_list(const NodeState& state, Nanos now) {
+Json app_list(const NodeModel& state, Nanos now) {
   Json applications = Json::array();
   const host::ApplicationsReport& report = state.applications();
   for (std::size_t i = 0; state.is_attached() && i < report.count; ++i) {
@@ -318,7 +316,7 @@ Json app_list(const NodeState& state, Nanos now) {
           {"applications", std::move(applications)}};
 }
 
-std::string unready_reason(const NodeState& state) {
+std::string unready_reason(const NodeModel& state) {
   if (!state.is_attached()) return absl::StrCat("no dataplane: ", state.away_reason());
   if (!state.has_report()) return "the dataplane has not reported yet";
   if (!state.report().port_up) return "the port is down";

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "control/node_state.h"
+#include "control/node_model.h"
 #include "dataplane/base/ids.h"
 #include "nlohmann/json.hpp"
 
@@ -23,15 +23,15 @@ struct ProcessFacts {
   std::uint32_t dataplane_process = 0;  // while attached
 };
 
-nlohmann::json node_status(const NodeState& state, const ProcessFacts& process, Nanos now);
-nlohmann::json cluster_status(const NodeState& state, Nanos now);
-nlohmann::json cluster_members(const NodeState& state);
-nlohmann::json port_list(const NodeState& state, Nanos now);
+nlohmann::json node_status(const NodeModel& state, const ProcessFacts& process, Nanos now);
+nlohmann::json cluster_status(const NodeModel& state, Nanos now);
+nlohmann::json cluster_members(const NodeModel& state);
+nlohmann::json port_list(const NodeModel& state, Nanos now);
 // Of one peer's link, or of all.
-nlohmann::json link_list(const NodeState& state, std::optional<NodeId> peer, Nanos now);
-nlohmann::json app_list(const NodeState& state, Nanos now);
+nlohmann::json link_list(const NodeModel& state, std::optional<NodeId> peer, Nanos now);
+nlohmann::json app_list(const NodeModel& state, Nanos now);
 
 // Why the node is not ready for messages, one line; empty when it is.
-std::string unready_reason(const NodeState& state);
+std::string unready_reason(const NodeModel& state);
 
 }  // namespace ringroad::control

@@ -117,8 +117,7 @@ void Capture::on_packet(const host::CapturedPacket& packet, std::span<const std:
   if (running_ == nullptr || !running_->is_live || packet.time < running_->begun) return;
   Running& capture = *running_;
   if ((packet.direction & capture.request.directions) == 0) return;
-  const std::uint32_t length =
-      std::max(packet.length, static_cast<std::uint32_t>(bytes.size()));
+  const std::uint32_t length = std::max(packet.length, static_cast<std::uint32_t>(bytes.size()));
   if (!capture.filter.takes(length, bytes)) {
     ++capture.filtered;
     return;

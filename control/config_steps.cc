@@ -44,9 +44,9 @@ asio::awaitable<absl::Status> DataplaneStepper::take(ConfigStep step) {
   const DataplaneChannel::Outcome outcome = co_await channel_.request(command, kCommandPatience);
   switch (outcome.answer) {
     case Answer::kUnreachable:
-      co_return absl::UnavailableError(absl::StrCat(
-          "no dataplane is attached (", channel_.away_reason(),
-          "); start it, or edit the file while it is down: it is read at the start"));
+      co_return absl::UnavailableError(
+          absl::StrCat("no dataplane is attached (", channel_.away_reason(),
+                       "); start it, or edit the file while it is down: it is read at the start"));
     case Answer::kTimedOut:
       co_return absl::DeadlineExceededError("the dataplane did not answer in time");
     case Answer::kBusy:

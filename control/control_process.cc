@@ -203,12 +203,11 @@ void ControlProcess::note_changes() {
 }
 
 void ControlProcess::tell_service_manager() {
-  const std::string status =
-      state_.is_attached()
-          ? absl::StrCat("STATUS=dataplane ", channel_.dataplane_process(), ", ",
-                         std::popcount(state_.links_up()), " of ",
-                         state_.config().cluster_nodes.size(), " links up")
-          : absl::StrCat("STATUS=no dataplane: ", state_.away_reason());
+  const std::string status = state_.is_attached()
+                                 ? absl::StrCat("STATUS=dataplane ", channel_.dataplane_process(),
+                                                ", ", std::popcount(state_.links_up()), " of ",
+                                                state_.config().cluster_nodes.size(), " links up")
+                                 : absl::StrCat("STATUS=no dataplane: ", state_.away_reason());
   if (status == service_status_) return;
   service_status_ = status;
   ::sd_notify(0, status.c_str());

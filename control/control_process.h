@@ -20,7 +20,7 @@
 #include "control/log.h"
 #include "control/methods.h"
 #include "control/metrics/metrics_server.h"
-#include "control/node_state.h"
+#include "control/node_model.h"
 #include "control/rpc/server.h"
 
 namespace ringroad::control {
@@ -45,7 +45,7 @@ class ControlProcess final : public DataplaneListener, public SnapshotSource {
   void snapshot(MetricsSnapshot& out) override;
 
   DataplaneChannel& channel() { return channel_; }
-  const NodeState& state() const { return state_; }
+  const NodeModel& state() const { return state_; }
 
   void on_attached() override;
   void on_detached() override;
@@ -70,7 +70,7 @@ class ControlProcess final : public DataplaneListener, public SnapshotSource {
   const std::string version_;
   const Nanos started_;
   RpcInterface interface_;
-  NodeState state_;
+  NodeModel state_;
   DataplaneChannel channel_;
   DataplaneStepper stepper_;
   Configuration configuration_;

@@ -111,9 +111,9 @@ asio::awaitable<std::shared_ptr<DataplaneChannel::Session>> DataplaneChannel::at
   const bool greeted = co_await wait_greeting(session);
   if (!greeted) co_return nullptr;
   if (session->attachment->node() != options_.node) {
-    note_away(absl::StrCat(options_.socket, " belongs to node ",
-                           session->attachment->node().value, ", not to node ",
-                           options_.node.value, "; mend: give each node a /host/socket of its own"));
+    note_away(absl::StrCat(options_.socket, " belongs to node ", session->attachment->node().value,
+                           ", not to node ", options_.node.value,
+                           "; mend: give each node a /host/socket of its own"));
     co_return nullptr;
   }
   if (!Session::watch(session->bell, session->attachment->bell())) {

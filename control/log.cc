@@ -94,11 +94,11 @@ Log::Log(spdlog::sink_ptr sink, const Options& options)
 }
 
 std::unique_ptr<Log> Log::to_stderr(const ControlConfig& config) {
-  return std::make_unique<Log>(std::make_shared<spdlog::sinks::stderr_sink_st>(),
-                               Options{.level = config.log_level,
-                                       .format = config.log_format,
-                                       .journald_prefixes = std::getenv("JOURNAL_STREAM") !=
-                                                            nullptr});
+  return std::make_unique<Log>(
+      std::make_shared<spdlog::sinks::stderr_sink_st>(),
+      Options{.level = config.log_level,
+              .format = config.log_format,
+              .journald_prefixes = std::getenv("JOURNAL_STREAM") != nullptr});
 }
 
 void Log::set_level(LogLevel level) {

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <iostream>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_split.h"
 #include "asio/signal_set.hpp"
@@ -50,7 +51,8 @@ class Signals {
 };
 
 int fail(int code, const absl::Status& status) {
-  for (const std::string line : absl::StrSplit(std::string(status.message()), '\n')) {
+  const std::vector<std::string> lines = absl::StrSplit(std::string(status.message()), '\n');
+  for (const std::string& line : lines) {
     std::cerr << "ringroad-control: " << line << "\n";
   }
   return code;

@@ -97,7 +97,8 @@ RpcResult Methods::config_diff(const Json& params) {
 }
 
 asio::awaitable<RpcResult> Methods::config_apply(Json params, Client) {
-  ApplyRequest request{.document = params.at("document"), .dry_run = params.value("dry_run", false)};
+  ApplyRequest request{.document = params.at("document"),
+                       .dry_run = params.value("dry_run", false)};
   if (params.contains("expected_version")) {
     request.expected_version = params["expected_version"].get<std::uint64_t>();
   }

@@ -11,7 +11,7 @@
 #include "control/capture.h"
 #include "control/config/configuration.h"
 #include "control/dataplane_channel.h"
-#include "control/node_state.h"
+#include "control/node_model.h"
 #include "control/rpc/server.h"
 
 namespace ringroad::control {
@@ -20,7 +20,7 @@ class Methods final : public RpcHandler {
  public:
   struct Parts {  // all outlive the methods
     const RpcInterface& interface;
-    NodeState& state;
+    NodeModel& state;
     DataplaneChannel& channel;
     Configuration& configuration;
     Capture& capture;

@@ -20,9 +20,9 @@ struct Effect {
   const char* restart;  // empty: now
 };
 constexpr Effect kEffects[] = {
-    {"/limits/dead_after_ms", ""}, {"/cpu/idle", ""},       {"/control/log/level", ""},
-    {"/control/log/format", ""},   {"/cluster/name", ""},   {"/local_node/name", ""},
-    {"/local_node/zone", ""},      {"/control", kControl},  {"/metrics", kControl},
+    {"/limits/dead_after_ms", ""}, {"/cpu/idle", ""},      {"/control/log/level", ""},
+    {"/control/log/format", ""},   {"/cluster/name", ""},  {"/local_node/name", ""},
+    {"/local_node/zone", ""},      {"/control", kControl}, {"/metrics", kControl},
     {"/host/socket", kBoth},       {"", kDataplane},
 };
 
@@ -50,8 +50,8 @@ void compare(const std::string& pointer, const Json& before, const Json& after,
     }
     return;
   }
-  if (before.is_array() && after.is_array() && before.size() == after.size() &&
-      !before.empty() && before[0].is_object()) {
+  if (before.is_array() && after.is_array() && before.size() == after.size() && !before.empty() &&
+      before[0].is_object()) {
     for (std::size_t i = 0; i < before.size(); ++i) {
       compare(pointer_to(pointer, i), before[i], after[i], changes);
     }
@@ -134,10 +134,12 @@ std::string ConfigStep::describe() const {
 std::vector<ConfigStep> steps_between(const NodeConfig& before, const NodeConfig& after) {
   std::vector<ConfigStep> steps;
   for (const PeerConfig& peer : before.cluster_nodes) {
-    if (!has_peer(after, peer)) steps.push_back({.kind = ConfigStep::Kind::kRemovePeer, .peer = peer});
+    if (!has_peer(after, peer))
+      steps.push_back({.kind = ConfigStep::Kind::kRemovePeer, .peer = peer});
   }
   for (const PeerConfig& peer : after.cluster_nodes) {
-    if (!has_peer(before, peer)) steps.push_back({.kind = ConfigStep::Kind::kAddPeer, .peer = peer});
+    if (!has_peer(before, peer))
+      steps.push_back({.kind = ConfigStep::Kind::kAddPeer, .peer = peer});
   }
   if (before.limits.dead_after_ms != after.limits.dead_after_ms) {
     steps.push_back({.kind = ConfigStep::Kind::kSetDeadAfter,

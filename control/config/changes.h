@@ -28,8 +28,8 @@ std::vector<ConfigChange> changes_between(const NodeConfig& before, const NodeCo
 struct ConfigStep {
   enum class Kind : std::uint8_t { kAddPeer, kRemovePeer, kSetDeadAfter, kSetIdle };
   Kind kind = Kind::kAddPeer;
-  PeerConfig peer;                // of the first two
-  std::uint64_t value = 0;        // milliseconds, or an IdlePolicy
+  PeerConfig peer;          // of the first two
+  std::uint64_t value = 0;  // milliseconds, or an IdlePolicy
   std::uint64_t value_before = 0;
 
   ConfigStep undone() const;

@@ -57,10 +57,9 @@ absl::StatusOr<NodeConfig> Configuration::read(const std::string& text,
   if (!config.ok()) return config.status();
   const NodeId ours = applied_.local_node.node_id;
   if (config->local_node.node_id != ours) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(name, ": /local_node/node_id: ", config->local_node.node_id.value,
-                     " is another node; this one is node ", ours.value,
-                     ", and stays it while it runs"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        name, ": /local_node/node_id: ", config->local_node.node_id.value,
+        " is another node; this one is node ", ours.value, ", and stays it while it runs"));
   }
   return config;
 }
@@ -95,9 +94,8 @@ asio::awaitable<RpcResult> Configuration::apply(ApplyRequest request) {
   }
   const auto config = read(request.document.dump(), kDocument);
   if (!config.ok()) co_return invalid(config.status());
-  Plan plan{.config = *config,
-            .text = print_document(request.document),
-            .dry_run = request.dry_run};
+  Plan plan{
+      .config = *config, .text = print_document(request.document), .dry_run = request.dry_run};
   RpcResult result = co_await carry_out(std::move(plan));
   co_return result;
 }
@@ -140,9 +138,9 @@ asio::awaitable<RpcResult> Configuration::carry_out(Plan plan) {
     written = replace_text(file_, plan.text);
     if (!written.ok()) {
       const std::string left = co_await undo(steps);
-      written = absl::Status(written.code(),
-                             absl::StrCat(std::string(written.message()),
-                                          left.empty() ? "; nothing was changed" : left));
+      written =
+          absl::Status(written.code(), absl::StrCat(std::string(written.message()),
+                                                    left.empty() ? "; nothing was changed" : left));
     }
   }
   is_changing_ = false;
@@ -160,8 +158,8 @@ asio::awaitable<absl::Status> Configuration::take_steps(std::vector<ConfigStep> 
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const absl::Status status = co_await stepper_.take(steps[i]);
     if (status.ok()) continue;
-    const std::string failed = absl::StrCat(steps[i].describe(), ": ",
-                                            std::string(status.message()));
+    const std::string failed =
+        absl::StrCat(steps[i].describe(), ": ", std::string(status.message()));
     steps.resize(i);
     const std::string left = co_await undo(steps);
     co_return absl::Status(status.code(),

@@ -67,7 +67,7 @@ class Configuration {
  private:
   struct Plan {
     NodeConfig config;
-    std::string text;          // for the file
+    std::string text;  // for the file
     bool writes_file = true;
     bool dry_run = false;
   };

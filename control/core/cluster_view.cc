@@ -57,8 +57,8 @@ bool ClusterView::on_summary(const Summary& summary, Nanos now) {
 void ClusterView::on_links(std::optional<std::uint64_t> links_up, Nanos now) {
   is_attached_ = links_up.has_value();
   for (NodeView& view : nodes_) {
-    const bool up = view.node == self_ ? is_attached_
-                                       : (links_up.value_or(0) & node_bit(view.node)) != 0;
+    const bool up =
+        view.node == self_ ? is_attached_ : (links_up.value_or(0) & node_bit(view.node)) != 0;
     if (up != view.link_up) view.link_since = now;
     view.link_up = up;
   }

@@ -52,13 +52,13 @@ class Finder {
       if (!link.up) link_down(self, link.peer, now_ - link.since);
       if (link.waiting) {
         waits(self, link.peer,
-              absl::StrFormat("%d messages at priority %d wait for node %d",
-                              link.waiting_messages, link.waiting_priority, link.peer.value));
+              absl::StrFormat("%d messages at priority %d wait for node %d", link.waiting_messages,
+                              link.waiting_priority, link.peer.value));
       }
     }
     if (are_buffers_low(local_.buffers, local_.buffers_free)) {
-      buffers_low(self, absl::StrFormat(": %d of %d are free", local_.buffers_free,
-                                        local_.buffers));
+      buffers_low(self,
+                  absl::StrFormat(": %d of %d are free", local_.buffers_free, local_.buffers));
     }
     if (local_.drops_per_second >= 1) {
       drops(self, absl::StrFormat("%.0f packets a second are dropped, most as: %s",
@@ -74,8 +74,7 @@ class Finder {
     for (const NodeView& peer : view_.nodes()) {
       if (peer.node == node.node) continue;
       if ((summary.links_waiting & node_bit(peer.node)) != 0) {
-        waits(node.node, peer.node,
-              absl::StrFormat("messages wait for node %d", peer.node.value));
+        waits(node.node, peer.node, absl::StrFormat("messages wait for node %d", peer.node.value));
       }
       // A link between two others is told once, by its lower end when that one speaks.
       const bool told_by_peer =
@@ -126,8 +125,8 @@ class Finder {
   }
 
   void buffers_low(NodeId node, const std::string& figures) {
-    add(ProblemSeverity::kWrong, node, kNoNode, absl::StrCat("packet buffers are nearly gone",
-                                                             figures),
+    add(ProblemSeverity::kWrong, node, kNoNode,
+        absl::StrCat("packet buffers are nearly gone", figures),
         {at_node("node show", node), at_node("doctor", node)});
   }
 

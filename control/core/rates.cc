@@ -22,11 +22,11 @@ TrafficRates& TrafficRates::operator+=(const TrafficRates& other) {
 }
 
 TrafficRates rates_between(const TrafficCounts& before, const TrafficCounts& after, Nanos elapsed) {
-  return {.messages_sent = rate_between(before.messages_sent, after.messages_sent, elapsed),
-          .messages_received =
-              rate_between(before.messages_received, after.messages_received, elapsed),
-          .bytes_sent = rate_between(before.bytes_sent, after.bytes_sent, elapsed),
-          .bytes_received = rate_between(before.bytes_received, after.bytes_received, elapsed)};
+  return {
+      .messages_sent = rate_between(before.messages_sent, after.messages_sent, elapsed),
+      .messages_received = rate_between(before.messages_received, after.messages_received, elapsed),
+      .bytes_sent = rate_between(before.bytes_sent, after.bytes_sent, elapsed),
+      .bytes_received = rate_between(before.bytes_received, after.bytes_received, elapsed)};
 }
 
 void HistogramWindow::tick(const LatencyHistogram& total) {

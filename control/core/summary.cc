@@ -47,8 +47,8 @@ std::optional<Summary> decode_summary(NodeId from, std::span<const std::byte> by
   Summary summary;
   summary.node = NodeId{load_le<std::uint16_t>(at + 8)};
   if (load_le<std::uint32_t>(at) != kMagic || load_le<std::uint16_t>(at + 4) != kVersion ||
-      load_le<std::uint16_t>(at + 6) != kSummaryBytes || summary.node != from ||
-      from.value < 1 || from.value > kNodesMax) {
+      load_le<std::uint16_t>(at + 6) != kSummaryBytes || summary.node != from || from.value < 1 ||
+      from.value > kNodesMax) {
     return std::nullopt;
   }
   summary.problems = load_le<std::uint16_t>(at + 10) & kProblemsKnown;

@@ -53,7 +53,7 @@ class RpcServer::Connection final : public RpcClient,
   std::size_t waiting_bytes_ = 0;
   std::size_t under_way_ = 0;
   bool line_watched_ = false;
-  bool is_read_ = false;    // nothing more comes
+  bool is_read_ = false;  // nothing more comes
   bool is_closed_ = false;
 };
 

@@ -11,9 +11,7 @@ using Json = nlohmann::json;
 
 static_assert(kRpcLineBytesMax == kConfigBytesMax, "the strict reader's bound is the line's too");
 
-bool is_id(const Json& value) {
-  return value.is_null() || value.is_string() || value.is_number();
-}
+bool is_id(const Json& value) { return value.is_null() || value.is_string() || value.is_number(); }
 
 RpcRequest refused(Json id, RpcError error) {
   RpcRequest request;

@@ -92,11 +92,10 @@ void RpcServer::welcome(Protocol::socket socket) {
   const auto peer = identify_peer(socket.native_handle());
   if (!peer || !may_ask(*peer, group_)) {
     log_.warning("refused a user of the control socket", {{"user_id", peer ? peer->user : 0}});
-    return refuse(socket,
-                  RpcError::denied(absl::StrCat(
-                      "only root, the daemon's own user",
-                      group_ ? absl::StrCat(" and the group \"", options_.group, "\"") : "",
-                      " may use this socket")));
+    return refuse(socket, RpcError::denied(absl::StrCat(
+                              "only root, the daemon's own user",
+                              group_ ? absl::StrCat(" and the group \"", options_.group, "\"") : "",
+                              " may use this socket")));
   }
   if (connections_.size() >= options_.limits.connections_max) {
     return refuse(socket, RpcError::busy(absl::StrCat("all ", options_.limits.connections_max,

@@ -45,8 +45,7 @@ absl::Status clear_path(const std::string& path, const sockaddr_un& address, int
 
 }  // namespace
 
-absl::StatusOr<Descriptor> listen_at(const std::string& path, const std::string& group,
-                                     int type) {
+absl::StatusOr<Descriptor> listen_at(const std::string& path, const std::string& group, int type) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path) {

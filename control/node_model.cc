@@ -1,4 +1,4 @@
-#include "control/node_state.h"
+#include "control/node_model.h"
 
 #include <algorithm>
 #include <cmath>
@@ -110,7 +110,7 @@ CountsByReason alarming_drops(const NodeReport& report) {
   return counts;
 }
 
-NodeState::NodeState(const NodeConfig& config, Nanos now)
+NodeModel::NodeModel(const NodeConfig& config, Nanos now)
     : config_(config),
       view_(config.local_node.node_id, peers_of(config), now),
       attached_since_(now),
@@ -120,7 +120,7 @@ NodeState::NodeState(const NodeConfig& config, Nanos now)
       ticked_applications_(std::make_unique<host::ApplicationsReport>()),
       link_rates_(kNodesMax + 1) {}
 
-void NodeState::set_config(const NodeConfig& config, std::uint64_t version, Nanos now) {
+void NodeModel::set_config(const NodeConfig& config, std::uint64_t version, Nanos now) {
   config_ = config;
   config_version_ = version;
   view_.set_peers(peers_of(config), now);
@@ -128,7 +128,7 @@ void NodeState::set_config(const NodeConfig& config, std::uint64_t version, Nano
   view_.tick(now);
 }
 
-void NodeState::forget_rates() {
+void NodeModel::forget_rates() {
   std::ranges::fill(link_rates_, LinkRates{});
   port_rates_ = {};
   loop_rates_ = {};
@@ -137,7 +137,7 @@ void NodeState::forget_rates() {
   drop_reason_.clear();
 }
 
-void NodeState::on_attached(Nanos now) {
+void NodeModel::on_attached(Nanos now) {
   is_attached_ = true;
   attached_since_ = now;
   away_reason_.clear();
@@ -150,7 +150,7 @@ void NodeState::on_attached(Nanos now) {
   view_.tick(now);
 }
 
-void NodeState::on_detached(const std::string& reason, Nanos now) {
+void NodeModel::on_detached(const std::string& reason, Nanos now) {
   is_attached_ = false;
   attached_since_ = now;
   away_reason_ = reason;
@@ -160,7 +160,7 @@ void NodeState::on_detached(const std::string& reason, Nanos now) {
   view_.tick(now);
 }
 
-void NodeState::on_reports(const NodeReport& report, const host::ApplicationsReport& applications,
+void NodeModel::on_reports(const NodeReport& report, const host::ApplicationsReport& applications,
                            Nanos now) {
   *report_ = report;
   *applications_ = applications;
@@ -169,20 +169,20 @@ void NodeState::on_reports(const NodeReport& report, const host::ApplicationsRep
   view_.on_links(links_up(), now);
 }
 
-std::span<const NodeReport::LinkRow> NodeState::links() const {
-  return {report_->links.data(), has_report_ ? report_->link_count : 0};
+std::span<const NodeReport::LinkRow> NodeModel::links() const {
+  return {report_->links.data(), is_attached_ && has_report_ ? report_->link_count : 0};
 }
 
-const NodeReport::LinkRow* NodeState::find_link(NodeId peer) const {
-  return has_report_ ? find_row(*report_, peer) : nullptr;
+const NodeReport::LinkRow* NodeModel::find_link(NodeId peer) const {
+  return is_attached_ && has_report_ ? find_row(*report_, peer) : nullptr;
 }
 
-const PeerConfig* NodeState::find_peer(NodeId peer) const {
+const PeerConfig* NodeModel::find_peer(NodeId peer) const {
   const auto found = std::ranges::find(config_.cluster_nodes, peer, &PeerConfig::node_id);
   return found == config_.cluster_nodes.end() ? nullptr : &*found;
 }
 
-std::uint64_t NodeState::links_up() const {
+std::uint64_t NodeModel::links_up() const {
   std::uint64_t up = 0;
   for (const NodeReport::LinkRow& link : links()) {
     const bool is_node = link.peer.value >= 1 && link.peer.value <= kNodesMax;
@@ -191,12 +191,12 @@ std::uint64_t NodeState::links_up() const {
   return up;
 }
 
-TrafficRates NodeState::application_rates(std::uint32_t application_id) const {
+TrafficRates NodeModel::application_rates(std::uint32_t application_id) const {
   const auto found = application_rates_.find(application_id);
   return found == application_rates_.end() ? TrafficRates{} : found->second;
 }
 
-void NodeState::tick_links(Nanos elapsed) {
+void NodeModel::tick_links(Nanos elapsed) {
   for (const NodeReport::LinkRow& link : links()) {
     if (link.peer.value < 1 || link.peer.value > kNodesMax) continue;
     LinkRates& rates = link_rates_[link.peer.value];
@@ -211,7 +211,7 @@ void NodeState::tick_links(Nanos elapsed) {
   }
 }
 
-void NodeState::tick_applications(Nanos elapsed) {
+void NodeModel::tick_applications(Nanos elapsed) {
   application_rates_.clear();
   for (std::size_t i = 0; i < applications_->count; ++i) {
     const auto& row = applications_->rows[i];
@@ -224,7 +224,7 @@ void NodeState::tick_applications(Nanos elapsed) {
   }
 }
 
-void NodeState::tick(Nanos now) {
+void NodeModel::tick(Nanos now) {
   if (is_attached_ && has_report_) {
     const NodeReport& before = *ticked_report_;
     const NodeReport& after = *report_;
@@ -232,16 +232,18 @@ void NodeState::tick(Nanos now) {
     if (has_ticked_ && elapsed.count > 0) {
       tick_links(elapsed);
       tick_applications(elapsed);
-      const auto rate = [&](std::uint64_t a, std::uint64_t b) { return rate_between(a, b, elapsed); };
-      port_rates_ = {.packets_sent = rate(before.port.packets_sent, after.port.packets_sent),
-                     .packets_received =
-                         rate(before.port.packets_received, after.port.packets_received),
-                     .bytes_sent = rate(before.port.bytes_sent, after.port.bytes_sent),
-                     .bytes_received = rate(before.port.bytes_received, after.port.bytes_received)};
-      loop_rates_ = {.busy_share = share_between(before.loop.busy_ns, after.loop.busy_ns, elapsed),
-                     .asleep_share =
-                         share_between(before.loop.sleep_ns, after.loop.sleep_ns, elapsed),
-                     .passes = rate(before.loop.passes, after.loop.passes)};
+      const auto rate = [&](std::uint64_t a, std::uint64_t b) {
+        return rate_between(a, b, elapsed);
+      };
+      port_rates_ = {
+          .packets_sent = rate(before.port.packets_sent, after.port.packets_sent),
+          .packets_received = rate(before.port.packets_received, after.port.packets_received),
+          .bytes_sent = rate(before.port.bytes_sent, after.port.bytes_sent),
+          .bytes_received = rate(before.port.bytes_received, after.port.bytes_received)};
+      loop_rates_ = {
+          .busy_share = share_between(before.loop.busy_ns, after.loop.busy_ns, elapsed),
+          .asleep_share = share_between(before.loop.sleep_ns, after.loop.sleep_ns, elapsed),
+          .passes = rate(before.loop.passes, after.loop.passes)};
       drops_per_second_ = 0;
       std::uint64_t most = 0;
       const CountsByReason earlier = alarming_drops(before);
@@ -264,14 +266,14 @@ void NodeState::tick(Nanos now) {
   view_.tick(now);
 }
 
-bool NodeState::on_summary(NodeId from, std::span<const std::byte> bytes, Nanos now) {
+bool NodeModel::on_summary(NodeId from, std::span<const std::byte> bytes, Nanos now) {
   const auto summary = decode_summary(from, bytes);
   if (!summary || from == view_.self() || !view_.on_summary(*summary, now)) return false;
   view_.tick(now);
   return true;
 }
 
-Summary NodeState::summary(Nanos now) const {
+Summary NodeModel::summary(Nanos now) const {
   Summary summary;
   summary.node = config_.local_node.node_id;
   summary.config_version = config_version_;
@@ -302,7 +304,7 @@ Summary NodeState::summary(Nanos now) const {
   return summary;
 }
 
-LocalFacts NodeState::local_facts() const {
+LocalFacts NodeModel::local_facts() const {
   LocalFacts facts;
   facts.attached = is_attached_;
   facts.away_reason = away_reason_;
@@ -316,9 +318,8 @@ LocalFacts NodeState::local_facts() const {
   facts.drop_reason = drop_reason_;
   for (const NodeReport::LinkRow& link : links()) {
     if (link.peer.value < 1 || link.peer.value > kNodesMax) continue;
-    LocalFacts::Link fact{.peer = link.peer,
-                          .up = link.state == LinkState::kUp,
-                          .since = link.since};
+    LocalFacts::Link fact{
+        .peer = link.peer, .up = link.state == LinkState::kUp, .since = link.since};
     const LinkRates& rates = link_rates_[link.peer.value];
     for (std::size_t p = 0; p < kPriorities; ++p) {
       if (rates.waiting_ticks[p] < 2 || fact.waiting) continue;

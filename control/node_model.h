@@ -47,9 +47,9 @@ struct LoopRates {
   double busy_share = 0, asleep_share = 0, passes = 0;
 };
 
-class NodeState {
+class NodeModel {
  public:
-  NodeState(const NodeConfig& config, Nanos now);
+  NodeModel(const NodeConfig& config, Nanos now);
 
   // The configuration in force; peers may have come and gone.
   void set_config(const NodeConfig& config, std::uint64_t version, Nanos now);
@@ -75,6 +75,7 @@ class NodeState {
   bool has_report() const { return has_report_; }
   const NodeReport& report() const { return *report_; }
   const host::ApplicationsReport& applications() const { return *applications_; }
+  // None while no dataplane is attached.
   std::span<const NodeReport::LinkRow> links() const;
   const NodeReport::LinkRow* find_link(NodeId peer) const;
   const PeerConfig* find_peer(NodeId peer) const;
