@@ -1,52 +1,42 @@
-// HTTP for machines: /metrics in Prometheus' text format, /healthz and /readyz. Served by civetweb
-// on two threads of its own, which only read.
+// HTTP for machines: /metrics in Prometheus' text format, /healthz, /readyz, and / that names them.
+// Served by civetweb on two threads of its own, which only read.
+//
+//   /metrics   200 and every figure of the node (README.md lists them)
+//   /healthz   200 while the process lives
+//   /readyz    200 when the node is ready, else 503 and why not
+//
+// Whoever can reach the port is a stranger. Requests are GET or HEAD, without a body, of at most
+// kRequestBytesMax; one is served a connection. A client that is slow to ask, or to take its
+// answer, is hung up on: it holds a thread for kClientSecondsMax at most. kConnectionsWaitingMax
+// wait for a thread, the kernel keeps as many again. No file is ever served.
+//
+// Starting one makes the process ignore SIGPIPE. Its threads take no signals.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "dataplane/base/ids.h"
-#include "dataplane/host/control_protocol.h"
-#include "dataplane/node_report.h"
+#include "control/metrics/metrics_snapshot.h"
 
 namespace ringroad::control {
 
-// What is told at one scrape.
-struct MetricsSnapshot {
-  NodeId node;
-  std::string cluster, name, zone;
-  std::string version;
-  bool plain = true;      // frames are not encrypted
-  bool attached = false;  // to a dataplane; without it, `report` and `applications` are stale
-  bool ready = false;     // attached, the port up and every configured link up
-  std::string unready;    // why not, one line; empty when ready
-  bool has_report = false;
-  NodeReport report;
-  host::ApplicationsReport applications;
-  double control_uptime_seconds = 0;
-  std::uint64_t attachments = 0;  // how often control has attached to a dataplane
-  std::uint64_t rpc_requests = 0, rpc_errors = 0, rpc_connections = 0, rpc_refused = 0;
-  std::uint64_t events = 0, malformed_events = 0;  // from the dataplane
-};
-
-class SnapshotSource {
- public:
-  // From any thread, several at a time.
-  virtual void snapshot(MetricsSnapshot& out) = 0;
-
- protected:
-  ~SnapshotSource() = default;
-};
-
 class MetricsServer {
  public:
-  // Listens at `listen` ("address:port"; not empty). Where that port is taken, the next ones are
-  // tried, up to 63 of them, so that nodes of one host take consecutive ports. `source` outlives
-  // the server.
+  static constexpr std::size_t kRequestBytesMax = 8'192;
+  static constexpr int kThreads = 2;
+  static constexpr int kConnectionsWaitingMax = 32;
+  static constexpr int kSilenceMsMax = 1'000;     // of a client that is expected to say something
+  static constexpr int kClientSecondsMax = 5;     // from its first byte to the end of its answer
+  static constexpr std::uint16_t kPortsMax = 64;  // tried, the asked one among them
+
+  // Listens at `listen` ("address:port", as the configuration has it). Where that port is taken,
+  // the next ones are tried, so that nodes of one host take consecutive ports; port 0 lets the
+  // kernel choose. `source` outlives the server. To be called from one thread at a time.
   static absl::StatusOr<std::unique_ptr<MetricsServer>> start(const std::string& listen,
                                                               SnapshotSource& source);
+  // Hangs up on whoever is connected; takes no more than two seconds.
   ~MetricsServer();
   MetricsServer(const MetricsServer&) = delete;
   MetricsServer& operator=(const MetricsServer&) = delete;

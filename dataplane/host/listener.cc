@@ -27,14 +27,14 @@ absl::StatusOr<gid_t> group_id(const std::string& name) {
   return entry.gr_gid;
 }
 
-// Removes what a killed dataplane left behind, and nothing else.
-absl::Status clear_path(const std::string& path, const sockaddr_un& address) {
+// Removes what a killed process left behind, and nothing else.
+absl::Status clear_path(const std::string& path, const sockaddr_un& address, int type) {
   struct stat status{};
   if (::lstat(path.c_str(), &status) != 0) return absl::OkStatus();
   if (!S_ISSOCK(status.st_mode)) {
     return absl::AlreadyExistsError(absl::StrCat(path, " is there and is no socket"));
   }
-  const Descriptor probe{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  const Descriptor probe{::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
       errno != ECONNREFUSED) {
     return absl::AlreadyExistsError(absl::StrCat(path, " is in use by another program"));
@@ -45,7 +45,7 @@ absl::Status clear_path(const std::string& path, const sockaddr_un& address) {
 
 }  // namespace
 
-absl::StatusOr<Descriptor> listen_at(const std::string& path, const std::string& group) {
+absl::StatusOr<Descriptor> listen_at(const std::string& path, const std::string& group, int type) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path) {
@@ -56,9 +56,9 @@ absl::StatusOr<Descriptor> listen_at(const std::string& path, const std::string&
   std::error_code ignored;  // bind says what is wrong with the directory
   const auto directory = std::filesystem::path{path}.parent_path();
   if (!directory.empty()) std::filesystem::create_directories(directory, ignored);
-  if (auto cleared = clear_path(path, address); !cleared.ok()) return cleared;
+  if (auto cleared = clear_path(path, address, type); !cleared.ok()) return cleared;
 
-  Descriptor listener{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  Descriptor listener{::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (!listener.valid()) return absl::ErrnoToStatus(errno, "socket");
   // The file is made with the socket's own mode, so that it is never open to others.
   ::fchmod(listener.get(), 0660);

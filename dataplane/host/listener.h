@@ -1,5 +1,7 @@
-// The node's listening Unix socket (SOCK_SEQPACKET, mode 0660).
+// A listening Unix socket of a node (mode 0660): the applications' and the control process's.
 #pragma once
+
+#include <sys/socket.h>
 
 #include <string>
 
@@ -10,6 +12,8 @@ namespace ringroad::host {
 
 // Binds and listens at `path`, making its directory when missing. A socket nobody listens on any
 // more is replaced; one in use, or a file that is no socket, is an error. `group` may be empty.
-absl::StatusOr<Descriptor> listen_at(const std::string& path, const std::string& group);
+// `type` is SOCK_SEQPACKET or SOCK_STREAM.
+absl::StatusOr<Descriptor> listen_at(const std::string& path, const std::string& group,
+                                     int type = SOCK_SEQPACKET);
 
 }  // namespace ringroad::host

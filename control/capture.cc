@@ -1,0 +1,172 @@
+#include "control/capture.h"
+
+#include <pcap/pcap.h>
+#include <time.h>
+
+#include <chrono>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "asio/post.hpp"
+#include "dataplane/clock.h"
+
+namespace ringroad::control {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr Nanos kCommandPatience = seconds(5);
+constexpr int kSnapMax = 65'535;
+// What may wait for the client before its packets are dropped.
+constexpr std::size_t kWaitingMax = 1024 * 1024;
+
+// What to add to the monotonic clock for nanoseconds since 1970.
+Nanos wall_clock_offset() {
+  timespec wall;
+  clock_gettime(CLOCK_REALTIME, &wall);
+  return Nanos{wall.tv_sec * 1'000'000'000 + wall.tv_nsec} - monotonic_now();
+}
+
+}  // namespace
+
+// A compiled filter. Empty text lets everything through.
+struct Capture::Filter {
+  ~Filter() {
+    if (is_compiled) pcap_freecode(&program);
+  }
+
+  // Empty, or what libpcap has against it.
+  std::string compile(const std::string& text) {
+    pcap_t* handle = pcap_open_dead(DLT_EN10MB, kSnapMax);
+    if (handle == nullptr) return "no memory";
+    std::string fault;
+    if (pcap_compile(handle, &program, text.c_str(), 1, PCAP_NETMASK_UNKNOWN) != 0) {
+      fault = pcap_geterr(handle);
+    } else {
+      is_compiled = true;
+    }
+    pcap_close(handle);
+    return fault;
+  }
+
+  bool takes(std::uint32_t length, std::span<const std::byte> bytes) const {
+    return bpf_filter(program.bf_insns, reinterpret_cast<const unsigned char*>(bytes.data()),
+                      length, static_cast<unsigned>(bytes.size())) != 0;
+  }
+
+  bpf_program program{};
+  bool is_compiled = false;
+};
+
+struct Capture::Running {
+  explicit Running(asio::io_context& loop) : timer(loop) {}
+
+  CaptureRequest request;
+  std::shared_ptr<RpcClient> client;
+  Filter filter;
+  asio::steady_timer timer;
+  bool is_live = false;  // the dataplane has said yes
+  Nanos begun, offset;
+  std::uint64_t packets = 0, filtered = 0, dropped = 0;
+  std::uint64_t ring_dropped_before = 0;
+};
+
+Capture::Capture(asio::io_context& loop, DataplaneChannel& channel)
+    : loop_(loop), channel_(channel) {}
+
+Capture::~Capture() = default;
+
+asio::awaitable<RpcResult> Capture::start(CaptureRequest request,
+                                          std::shared_ptr<RpcClient> client) {
+  if (running_ != nullptr) {
+    co_return RpcError::conflict("a capture runs already, of this connection or another");
+  }
+  auto capture = std::make_shared<Running>(loop_);
+  const std::string fault = capture->filter.compile(request.filter);
+  if (!fault.empty()) co_return RpcError::invalid_params(absl::StrCat("/params/filter: ", fault));
+  capture->request = std::move(request);
+  capture->client = std::move(client);
+  capture->begun = monotonic_now();
+  capture->offset = wall_clock_offset();
+  capture->ring_dropped_before = channel_.packets_dropped();
+  running_ = capture;
+
+  host::ControlCommand command{};
+  command.kind = host::ControlCommandKind::kStartCapture;
+  const host::CaptureParameters parameters{.snap_bytes = capture->request.snap_bytes,
+                                           .directions = capture->request.directions};
+  std::memcpy(command.payload, &parameters, sizeof parameters);
+  command.length = sizeof parameters;
+  const DataplaneChannel::Outcome outcome = co_await channel_.request(command, kCommandPatience);
+  if (outcome.answer != DataplaneChannel::Answer::kAnswered ||
+      outcome.result != host::ControlResult::kDone) {
+    if (running_ == capture) running_.reset();
+    co_return RpcError::unreachable("the dataplane did not start the capture");
+  }
+  if (running_ != capture) co_return RpcError::unreachable("ended before it began");
+  capture->is_live = true;
+  capture->timer.expires_after(std::chrono::nanoseconds(capture->request.time_max.count));
+  capture->timer.async_wait([this, capture](asio::error_code error) {
+    if (!error && running_ == capture) end("seconds");
+  });
+  co_return Json{{"schema_version", 1}, {"link_type", DLT_EN10MB}, {"port_name", "port0"}};
+}
+
+void Capture::on_packet(const host::CapturedPacket& packet, std::span<const std::byte> bytes) {
+  // What lies in the ring from before belongs to a capture that is over.
+  if (running_ == nullptr || !running_->is_live || packet.time < running_->begun) return;
+  Running& capture = *running_;
+  if ((packet.direction & capture.request.directions) == 0) return;
+  const std::uint32_t length = std::max(packet.length, static_cast<std::uint32_t>(bytes.size()));
+  if (!capture.filter.takes(length, bytes)) {
+    ++capture.filtered;
+    return;
+  }
+  if (capture.client->waiting_bytes() > kWaitingMax) {
+    ++capture.dropped;
+    return;
+  }
+  ++capture.packets;
+  const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  capture.client->notify("capture.packet",
+                         {{"time_nanoseconds", (packet.time + capture.offset).count},
+                          {"direction", packet.direction == host::kCaptureIn ? "in" : "out"},
+                          {"length", length},
+                          {"bytes", absl::Base64Escape(text)}});
+  if (running_ != nullptr && capture.packets >= capture.request.packets_max) end("packets");
+}
+
+bool Capture::stop(const RpcClient& client) {
+  if (running_ == nullptr || running_->client.get() != &client) return false;
+  // After the answer.
+  asio::post(loop_, [this, capture = running_] {
+    if (running_ == capture) end("stopped");
+  });
+  return true;
+}
+
+void Capture::on_detached() {
+  if (running_ != nullptr) end("dataplane gone");
+}
+
+void Capture::on_hung_up(const RpcClient& client) {
+  if (running_ != nullptr && running_->client.get() == &client) end("stopped");
+}
+
+void Capture::end(const char* reason) {
+  const std::shared_ptr<Running> capture = std::move(running_);
+  running_.reset();
+  capture->timer.cancel();
+  host::ControlCommand command{};
+  command.kind = host::ControlCommandKind::kStopCapture;
+  (void)channel_.post(command);  // without a dataplane there is nothing to stop
+  const std::uint64_t ring_dropped = channel_.packets_dropped();
+  const std::uint64_t lost =
+      ring_dropped > capture->ring_dropped_before ? ring_dropped - capture->ring_dropped_before : 0;
+  capture->client->notify("capture.end", {{"reason", reason},
+                                          {"packets", capture->packets},
+                                          {"filtered", capture->filtered},
+                                          {"dropped", capture->dropped + lost}});
+}
+
+}  // namespace ringroad::control

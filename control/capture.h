@@ -1,0 +1,55 @@
+// Packets of the port, handed to the one client that asked for them: filtered as tcpdump would
+// (libpcap compiles the filter, its interpreter runs here), stamped with the wall clock, bounded in
+// number and time. One capture at a time; it ends with the connection that started it.
+//
+// A client that reads too slowly loses packets, which are counted, and nobody waits for it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "asio/awaitable.hpp"
+#include "asio/io_context.hpp"
+#include "asio/steady_timer.hpp"
+#include "control/dataplane_channel.h"
+#include "control/rpc/server.h"
+
+namespace ringroad::control {
+
+struct CaptureRequest {
+  std::string filter;
+  std::uint64_t packets_max = 1'000;
+  Nanos time_max = seconds(60);
+  std::uint32_t snap_bytes = 65'535;
+  std::uint32_t directions = host::kCaptureIn | host::kCaptureOut;
+};
+
+class Capture {
+ public:
+  // Both outlive it.
+  Capture(asio::io_context& loop, DataplaneChannel& channel);
+  ~Capture();
+
+  // Its result, or why not: conflict, invalid parameters (the filter), unreachable.
+  asio::awaitable<RpcResult> start(CaptureRequest request, std::shared_ptr<RpcClient> client);
+  // False when `client` has none; capture.end follows.
+  bool stop(const RpcClient& client);
+
+  void on_packet(const host::CapturedPacket& packet, std::span<const std::byte> bytes);
+  void on_detached();
+  void on_hung_up(const RpcClient& client);
+
+ private:
+  struct Filter;
+  struct Running;
+
+  void end(const char* reason);
+
+  asio::io_context& loop_;
+  DataplaneChannel& channel_;
+  std::shared_ptr<Running> running_;
+};
+
+}  // namespace ringroad::control

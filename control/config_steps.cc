@@ -1,0 +1,61 @@
+#include "control/config_steps.h"
+
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+
+namespace ringroad::control {
+namespace {
+
+constexpr Nanos kCommandPatience = seconds(5);
+
+}  // namespace
+
+host::ControlCommand command_of(const ConfigStep& step) {
+  using host::ControlCommandKind;
+  host::ControlCommand command{};
+  command.node = step.peer.node_id.value;
+  command.value = step.value;
+  switch (step.kind) {
+    case ConfigStep::Kind::kAddPeer: {
+      command.kind = ControlCommandKind::kAddPeer;
+      const host::PeerParameters parameters{
+          .address = step.peer.address.value, .port = step.peer.port, .reserved = 0};
+      std::memcpy(command.payload, &parameters, sizeof parameters);
+      command.length = sizeof parameters;
+      break;
+    }
+    case ConfigStep::Kind::kRemovePeer:
+      command.kind = ControlCommandKind::kRemovePeer;
+      break;
+    case ConfigStep::Kind::kSetDeadAfter:
+      command.kind = ControlCommandKind::kSetDeadAfter;
+      break;
+    case ConfigStep::Kind::kSetIdle:
+      command.kind = ControlCommandKind::kSetIdle;
+      break;
+  }
+  return command;
+}
+
+asio::awaitable<absl::Status> DataplaneStepper::take(ConfigStep step) {
+  using Answer = DataplaneChannel::Answer;
+  const host::ControlCommand command = command_of(step);
+  const DataplaneChannel::Outcome outcome = co_await channel_.request(command, kCommandPatience);
+  switch (outcome.answer) {
+    case Answer::kUnreachable:
+      co_return absl::UnavailableError(
+          absl::StrCat("no dataplane is attached (", channel_.away_reason(),
+                       "); start it, or edit the file while it is down: it is read at the start"));
+    case Answer::kTimedOut:
+      co_return absl::DeadlineExceededError("the dataplane did not answer in time");
+    case Answer::kBusy:
+      co_return absl::ResourceExhaustedError("the dataplane has too many commands under way");
+    case Answer::kAnswered:
+      break;
+  }
+  if (outcome.result == host::ControlResult::kDone) co_return absl::OkStatus();
+  co_return absl::FailedPreconditionError(describe(outcome.result));
+}
+
+}  // namespace ringroad::control

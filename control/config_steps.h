@@ -1,0 +1,20 @@
+// Takes the steps of a configuration's change at the dataplane, one command each.
+#pragma once
+
+#include "control/config/configuration.h"
+#include "control/dataplane_channel.h"
+
+namespace ringroad::control {
+
+class DataplaneStepper final : public ConfigStepper {
+ public:
+  explicit DataplaneStepper(DataplaneChannel& channel) : channel_(channel) {}
+  asio::awaitable<absl::Status> take(ConfigStep step) override;
+
+ private:
+  DataplaneChannel& channel_;  // outlives us
+};
+
+host::ControlCommand command_of(const ConfigStep& step);
+
+}  // namespace ringroad::control

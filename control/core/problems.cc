@@ -1,0 +1,162 @@
+#include "control/core/problems.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace ringroad::control {
+namespace {
+
+std::string at_node(const char* command, NodeId node) {
+  return absl::StrFormat("ringroad %s --node %d", command, node.value);
+}
+
+std::string show_link(NodeId node, NodeId peer) {
+  return absl::StrFormat("ringroad link show %d --node %d", peer.value, node.value);
+}
+
+class Finder {
+ public:
+  Finder(const ClusterView& view, const LocalFacts& local, Nanos now)
+      : view_(view), local_(local), now_(now) {}
+
+  std::vector<Problem> find() {
+    find_local();
+    for (const NodeView& node : view_.nodes()) {
+      if (node.node != view_.self()) find_remote(node);
+    }
+    std::ranges::stable_sort(problems_, std::ranges::greater{}, &Problem::severity);
+    return std::move(problems_);
+  }
+
+ private:
+  void add(ProblemSeverity severity, NodeId node, NodeId peer, std::string text,
+           std::vector<std::string> next) {
+    problems_.push_back({severity, std::move(text), node, peer, std::move(next)});
+  }
+
+  void find_local() {
+    const NodeId self = view_.self();
+    if (!local_.attached) {
+      add(ProblemSeverity::kWrong, self, kNoNode,
+          absl::StrCat("no dataplane is attached for ", describe_age(now_ - local_.away_since),
+                       ": ", local_.away_reason),
+          {at_node("node show", self), at_node("doctor", self)});
+      return;
+    }
+    if (!local_.port_up) {
+      port_down(self, absl::StrCat(" for ", describe_age(now_ - local_.port_since)));
+    }
+    for (const LocalFacts::Link& link : local_.links) {
+      if (!link.up) link_down(self, link.peer, now_ - link.since);
+      if (link.waiting) {
+        waits(self, link.peer,
+              absl::StrFormat("%d messages at priority %d wait for node %d", link.waiting_messages,
+                              link.waiting_priority, link.peer.value));
+      }
+    }
+    if (are_buffers_low(local_.buffers, local_.buffers_free)) {
+      buffers_low(self,
+                  absl::StrFormat(": %d of %d are free", local_.buffers_free, local_.buffers));
+    }
+    if (local_.drops_per_second >= 1) {
+      drops(self, absl::StrFormat("%.0f packets a second are dropped, most as: %s",
+                                  local_.drops_per_second, local_.drop_reason));
+    }
+  }
+
+  void find_remote(const NodeView& node) {
+    if (!local_.attached || !node.link_up) return;
+    if (!node.is_fresh(now_)) return silent(node);
+    const Summary& summary = *node.summary;
+    if ((summary.problems & kProblemPortDown) != 0) port_down(node.node, "");
+    for (const NodeView& peer : view_.nodes()) {
+      if (peer.node == node.node) continue;
+      if ((summary.links_waiting & node_bit(peer.node)) != 0) {
+        waits(node.node, peer.node, absl::StrFormat("messages wait for node %d", peer.node.value));
+      }
+      // A link between two others is told once, by its lower end when that one speaks.
+      const bool told_by_peer =
+          peer.is_fresh(now_) && peer.node < node.node && peer.node != view_.self();
+      if (peer.node == view_.self() || told_by_peer) continue;
+      if ((summary.links_up & node_bit(peer.node)) == 0) {
+        link_down(node.node, peer.node, std::nullopt);
+      }
+    }
+    if ((summary.problems & kProblemBuffersLow) != 0) buffers_low(node.node, "");
+    if ((summary.problems & kProblemDropsGrowing) != 0) {
+      drops(node.node,
+            absl::StrFormat("%d packets a second are dropped", summary.drops_per_second));
+    }
+  }
+
+  void link_down(NodeId node, NodeId peer, std::optional<Nanos> age) {
+    std::string text = absl::StrFormat("link to node %d is down", peer.value);
+    if (age) absl::StrAppend(&text, " for ", describe_age(*age));
+    if (const NodeId witness = view_.witness(peer, node, now_); witness != kNoNode) {
+      absl::StrAppend(&text, "; node ", witness.value, " sees node ", peer.value);
+    } else if (node == view_.self()) {
+      absl::StrAppend(&text, "; nobody else sees node ", peer.value);
+    }
+    add(ProblemSeverity::kWrong, node, peer, std::move(text),
+        {show_link(node, peer), at_node("doctor", peer)});
+  }
+
+  void silent(const NodeView& node) {
+    const Nanos since = node.summary ? std::max(node.told, node.link_since) : node.link_since;
+    if (now_ - since < ClusterView::kFresh) return;  // it may have begun only now
+    add(ProblemSeverity::kWrong, node.node, kNoNode,
+        absl::StrCat("its link is up, but its control process has told nothing for ",
+                     describe_age(now_ - since), ": is ringroad-control running there?"),
+        {at_node("node show", node.node), at_node("doctor", node.node)});
+  }
+
+  void port_down(NodeId node, const std::string& age) {
+    add(ProblemSeverity::kWrong, node, kNoNode,
+        absl::StrCat("its port is down", age, ": nothing goes in or out"),
+        {at_node("port show", node), at_node("doctor", node)});
+  }
+
+  void waits(NodeId node, NodeId peer, const std::string& what) {
+    add(ProblemSeverity::kWarning, node, peer,
+        absl::StrCat(what, ": a program there does not read"),
+        {at_node("app show", peer), show_link(node, peer)});
+  }
+
+  void buffers_low(NodeId node, const std::string& figures) {
+    add(ProblemSeverity::kWrong, node, kNoNode,
+        absl::StrCat("packet buffers are nearly gone", figures),
+        {at_node("node show", node), at_node("doctor", node)});
+  }
+
+  void drops(NodeId node, const std::string& what) {
+    add(ProblemSeverity::kWarning, node, kNoNode, what,
+        {at_node("port show", node), at_node("node show", node)});
+  }
+
+  const ClusterView& view_;
+  const LocalFacts& local_;
+  Nanos now_;
+  std::vector<Problem> problems_;
+};
+
+}  // namespace
+
+bool are_buffers_low(std::uint32_t buffers, std::uint32_t buffers_free) {
+  return buffers > 0 && buffers_free < buffers / 20;
+}
+
+std::vector<Problem> find_problems(const ClusterView& view, const LocalFacts& local, Nanos now) {
+  return Finder(view, local, now).find();
+}
+
+std::string describe_age(Nanos age) {
+  const std::int64_t s = std::max<std::int64_t>(0, age.count / 1'000'000'000);
+  if (s < 120) return absl::StrCat(s, " s");
+  if (s < 120 * 60) return absl::StrCat(s / 60, " min");
+  if (s < 48 * 3'600) return absl::StrCat(s / 3'600, " h");
+  return absl::StrCat(s / 86'400, " d");
+}
+
+}  // namespace ringroad::control

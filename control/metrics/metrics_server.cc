@@ -1,0 +1,262 @@
+#include "control/metrics/metrics_server.h"
+
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cstring>
+#include <exception>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_format.h"
+#include "civetweb.h"
+#include "control/metrics/node_collector.h"
+#include "dataplane/net/address.h"
+
+namespace ringroad::control {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr char kPlainText[] = "text/plain; charset=utf-8";
+constexpr char kExpositionFormat[] = "text/plain; version=0.0.4; charset=utf-8";
+constexpr char kIndex[] =
+    "Ringroad node\n"
+    "/metrics   figures in Prometheus' text format\n"
+    "/healthz   200 while the control process lives\n"
+    "/readyz    200 when the node is ready, else 503 and why not\n";
+constexpr std::size_t kWritePieceBytes = 4'096;
+constexpr auto kAnswerTimeMax = std::chrono::seconds(2);
+
+struct Answer {
+  int status = 200;
+  const char* type = kPlainText;
+  const char* more = "";  // a whole header line, or nothing
+  std::string body;
+};
+
+Answer answer_to(std::string_view path, SnapshotSource& source) {
+  if (path == "/healthz") return {.body = "ok\n"};
+  if (path == "/") return {.body = kIndex};
+  if (path != "/metrics" && path != "/readyz") return {.status = 404, .body = "not found\n"};
+  const auto snapshot = std::make_unique<MetricsSnapshot>();
+  source.snapshot(*snapshot);
+  if (path == "/metrics") return {.type = kExpositionFormat, .body = exposition(*snapshot)};
+  if (snapshot->ready) return {.body = "ready\n"};
+  return {.status = 503, .body = snapshot->unready + "\n"};
+}
+
+// In pieces, so that a client that takes one byte at a time does not start the clock anew with
+// each.
+void write_all(mg_connection* connection, std::string_view bytes) {
+  const auto deadline = Clock::now() + kAnswerTimeMax;
+  while (!bytes.empty() && Clock::now() < deadline) {
+    const std::size_t size = std::min(bytes.size(), kWritePieceBytes);
+    const int written = mg_write(connection, bytes.data(), size);
+    if (written <= 0) return;
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+void send_answer(mg_connection* connection, const Answer& answer, bool with_body) {
+  std::string text = absl::StrFormat(
+      "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n%s"
+      "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
+      answer.status, mg_get_response_code_text(connection, answer.status), answer.type,
+      answer.body.size(), answer.more);
+  if (with_body) text += answer.body;
+  write_all(connection, text);
+}
+
+// ---- what civetweb calls; nothing may be thrown through it ----
+
+int on_request(mg_connection* connection) {
+  // What is left of the request is not waited for.
+  mg_disable_connection_keep_alive(connection);
+  try {
+    const mg_request_info* request = mg_get_request_info(connection);
+    const std::string_view method = request->request_method;
+    auto& source = *static_cast<SnapshotSource*>(request->user_data);
+    Answer answer;
+    if (method != "GET" && method != "HEAD") {
+      answer = {.status = 405, .more = "Allow: GET, HEAD\r\n", .body = "GET and HEAD only\n"};
+    } else if (request->local_uri == nullptr) {  // "OPTIONS *" and the like
+      answer = {.status = 404, .body = "not found\n"};
+    } else {
+      answer = answer_to(request->local_uri, source);
+    }
+    send_answer(connection, answer, method != "HEAD");
+    return answer.status;
+  } catch (const std::exception&) {  // out of memory: hang up
+    return 500;
+  }
+}
+
+// A request that civetweb itself refuses: malformed, too large, too slow.
+int on_refusal(mg_connection* connection, int status, const char* /*reason*/) {
+  try {
+    Answer answer{.status = status};
+    answer.body = absl::StrFormat("%s\n", mg_get_response_code_text(connection, status));
+    send_answer(connection, answer, true);
+  } catch (const std::exception&) {
+  }
+  return 0;
+}
+
+// By default it would write to standard error.
+int on_log(const mg_connection* /*connection*/, const char* /*text*/) { return 1; }
+
+// ---- where to listen ----
+
+struct Place {
+  Ipv4Address address;
+  std::uint16_t port = 0;
+  std::string text() const { return absl::StrFormat("%s:%d", to_string(address), port); }
+};
+
+absl::StatusOr<Place> parse_place(std::string_view listen) {
+  const std::size_t colon = std::min(listen.rfind(':'), listen.size());
+  const char* const end = listen.data() + listen.size();
+  const char* const digits = std::min(listen.data() + colon + 1, end);
+  Place place;
+  const auto address = parse_ipv4(listen.substr(0, colon));
+  const auto [stopped, error] = std::from_chars(digits, end, place.port);
+  if (!address.has_value() || error != std::errc{} || stopped != end) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "metrics: \"%s\" is no place to listen at; an IPv4 address, a colon and a port are, as in "
+        "127.0.0.1:9090",
+        listen));
+  }
+  place.address = *address;
+  return place;
+}
+
+// Why one cannot listen there, or 0. Asked before civetweb is: that one does not tell.
+int error_of_listening(const Place& place) {
+  const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return errno;
+  const int yes = 1;
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(place.port);
+  address.sin_addr.s_addr = htonl(place.address.value);
+  int error = 0;
+  if (::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) != 0 ||
+      ::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
+      ::listen(descriptor, 1) != 0) {
+    error = errno;
+  }
+  ::close(descriptor);
+  return error;
+}
+
+// Threads started meanwhile take no signals: those are for the process' own loop.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+mg_context* start_at(const Place& place, SnapshotSource& source) {
+  const std::string where = place.text();
+  const std::string threads = std::to_string(MetricsServer::kThreads);
+  const std::string waiting = std::to_string(MetricsServer::kConnectionsWaitingMax);
+  const std::string silence = std::to_string(MetricsServer::kSilenceMsMax);
+  const std::string request_bytes = std::to_string(MetricsServer::kRequestBytesMax);
+  const char* options[] = {"listening_ports",
+                           where.c_str(),
+                           "num_threads",
+                           threads.c_str(),
+                           "connection_queue",
+                           waiting.c_str(),
+                           "listen_backlog",
+                           waiting.c_str(),
+                           "request_timeout_ms",
+                           silence.c_str(),
+                           "max_request_size",
+                           request_bytes.c_str(),
+                           "enable_keep_alive",
+                           "no",
+                           "enable_directory_listing",
+                           "no",
+                           nullptr};
+  mg_callbacks callbacks{};
+  callbacks.begin_request = on_request;
+  callbacks.http_error = on_refusal;
+  callbacks.log_message = on_log;
+  callbacks.log_access = on_log;
+  const SignalsBlocked blocked;
+  return mg_start(&callbacks, &source, options);
+}
+
+std::uint16_t port_of(const mg_context* context) {
+  mg_server_port port{};
+  return mg_get_server_ports(context, 1, &port) == 1 ? static_cast<std::uint16_t>(port.port) : 0;
+}
+
+}  // namespace
+
+struct MetricsServer::Impl {
+  mg_context* context = nullptr;
+  std::string address;
+  bool has_moved = false;
+
+  Impl() { mg_init_library(MG_FEATURES_DEFAULT); }
+  ~Impl() {
+    if (context != nullptr) mg_stop(context);
+    mg_exit_library();
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+};
+
+absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::start(const std::string& listen,
+                                                                    SnapshotSource& source) {
+  const auto asked = parse_place(listen);
+  if (!asked.ok()) return asked.status();
+  auto impl = std::make_unique<Impl>();
+  Place place = *asked;
+  for (std::uint16_t tried = 0; tried < kPortsMax; ++tried, ++place.port) {
+    const int error = error_of_listening(place);
+    if (error == 0) impl->context = start_at(place, source);
+    if (impl->context != nullptr) {
+      if (place.port == 0) place.port = port_of(impl->context);
+      impl->address = place.text();
+      impl->has_moved = asked->port != 0 && place.port != asked->port;
+      return std::unique_ptr<MetricsServer>(new MetricsServer(std::move(impl)));
+    }
+    if (error != 0 && error != EADDRINUSE) {
+      return absl::UnavailableError(
+          absl::StrFormat("metrics: cannot listen at %s: %s", place.text(), std::strerror(error)));
+    }
+    if (place.port == 0 || place.port == 0xffff) break;
+  }
+  return absl::ResourceExhaustedError(
+      absl::StrFormat("metrics: cannot listen at %s, nor at a port up to %d: all are taken",
+                      asked->text(), place.port));
+}
+
+MetricsServer::MetricsServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+MetricsServer::~MetricsServer() = default;
+
+const std::string& MetricsServer::address() const { return impl_->address; }
+
+bool MetricsServer::has_moved() const { return impl_->has_moved; }
+
+}  // namespace ringroad::control

@@ -1,0 +1,335 @@
+#include "control/node_model.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "dataplane/core/frame.h"
+#include "dataplane/net/stack.h"
+
+namespace ringroad::control {
+namespace {
+
+std::vector<NodeId> peers_of(const NodeConfig& config) {
+  std::vector<NodeId> peers;
+  for (const PeerConfig& peer : config.cluster_nodes) peers.push_back(peer.node_id);
+  return peers;
+}
+
+void add(CountsByReason& counts, const char* reason, std::uint64_t count) {
+  if (count > 0) counts[reason] += count;
+}
+
+TrafficCounts counts_of(const LinkStatistics& link) {
+  return {.messages_sent = link.messages_sent,
+          .messages_received = link.messages_received,
+          .bytes_sent = link.payload_bytes_sent,
+          .bytes_received = link.payload_bytes_received};
+}
+
+TrafficCounts counts_of(const host::ChannelCounts& counts) {
+  return {.messages_sent = counts.messages_taken,
+          .messages_received = counts.messages_received,
+          .bytes_sent = counts.bytes_taken,
+          .bytes_received = counts.bytes_received};
+}
+
+bool waits_for_credit(const NodeReport::LinkRow& link, std::size_t priority) {
+  const Backpressure why = link.backpressure[priority];
+  return link.unresolved[priority] > 0 &&
+         (why == Backpressure::kMessageCredit || why == Backpressure::kByteCredit);
+}
+
+const NodeReport::LinkRow* find_row(const NodeReport& report, NodeId peer) {
+  for (std::size_t i = 0; i < report.link_count; ++i) {
+    if (report.links[i].peer == peer) return &report.links[i];
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+const char* backpressure_name(Backpressure backpressure) {
+  switch (backpressure) {
+    case Backpressure::kNone:
+      return "nothing";
+    case Backpressure::kMessageCredit:
+      return "message credit";
+    case Backpressure::kByteCredit:
+      return "byte credit";
+    case Backpressure::kFlight:
+      return "flight";
+  }
+  return "nothing";
+}
+
+CountsByReason port_drops(const NodeReport& report) {
+  CountsByReason counts;
+  add(counts, "too long for a buffer", report.port.received_too_long);
+  add(counts, "malformed descriptor", report.port.received_malformed);
+  add(counts, "too long for the peer", report.port.send_too_long);
+  for (std::size_t i = 1; i < static_cast<std::size_t>(DropReason::kCount); ++i) {
+    add(counts, drop_reason_name(static_cast<DropReason>(i)), report.stack.drops[i]);
+  }
+  return counts;
+}
+
+CountsByReason port_waits(const NodeReport& report) {
+  CountsByReason counts;
+  add(counts, "no buffer to receive into", report.port.received_no_buffer);
+  add(counts, "send ring full", report.port.send_ring_full);
+  return counts;
+}
+
+CountsByReason frame_drops(const NodeReport& report) {
+  CountsByReason counts;
+  for (std::size_t i = 1; i < static_cast<std::size_t>(FrameError::kCount); ++i) {
+    add(counts, frame_error_name(static_cast<FrameError>(i)), report.node.frame_errors[i]);
+  }
+  add(counts, "no receiver", report.node.messages_no_receiver);
+  add(counts, "no buffer to send with", report.node.no_buffer);
+  add(counts, "next hop unresolved", report.node.next_hop_unresolved);
+  return counts;
+}
+
+CountsByReason alarming_drops(const NodeReport& report) {
+  CountsByReason counts;
+  add(counts, "too long for a buffer", report.port.received_too_long);
+  add(counts, "malformed descriptor", report.port.received_malformed);
+  add(counts, "too long for the peer", report.port.send_too_long);
+  add(counts, "no buffer to send with", report.node.no_buffer);
+  for (std::size_t i = 1; i < static_cast<std::size_t>(DropReason::kCount); ++i) {
+    const auto reason = static_cast<DropReason>(i);
+    if (is_malformed(reason)) add(counts, drop_reason_name(reason), report.stack.drops[i]);
+  }
+  for (std::size_t i = 1; i < static_cast<std::size_t>(FrameError::kCount); ++i) {
+    const auto error = static_cast<FrameError>(i);
+    // Networks repeat frames, and a link that came back sees what is left of its last session.
+    if (error == FrameError::kSession || error == FrameError::kDuplicate) continue;
+    add(counts, frame_error_name(error), report.node.frame_errors[i]);
+  }
+  return counts;
+}
+
+NodeModel::NodeModel(const NodeConfig& config, Nanos now)
+    : config_(config),
+      view_(config.local_node.node_id, peers_of(config), now),
+      attached_since_(now),
+      report_(std::make_unique<NodeReport>()),
+      ticked_report_(std::make_unique<NodeReport>()),
+      applications_(std::make_unique<host::ApplicationsReport>()),
+      ticked_applications_(std::make_unique<host::ApplicationsReport>()),
+      link_rates_(kNodesMax + 1) {}
+
+void NodeModel::set_config(const NodeConfig& config, std::uint64_t version, Nanos now) {
+  config_ = config;
+  config_version_ = version;
+  view_.set_peers(peers_of(config), now);
+  view_.on_links(is_attached_ ? std::optional(links_up()) : std::nullopt, now);
+  view_.tick(now);
+}
+
+void NodeModel::forget_rates() {
+  std::ranges::fill(link_rates_, LinkRates{});
+  port_rates_ = {};
+  loop_rates_ = {};
+  application_rates_.clear();
+  drops_per_second_ = 0;
+  drop_reason_.clear();
+}
+
+void NodeModel::on_attached(Nanos now) {
+  is_attached_ = true;
+  attached_since_ = now;
+  away_reason_.clear();
+  // Of the dataplane before: this one reports afresh, and soon.
+  has_report_ = has_ticked_ = false;
+  *report_ = NodeReport{};
+  *applications_ = host::ApplicationsReport{};
+  forget_rates();
+  view_.on_links(0, now);
+  view_.tick(now);
+}
+
+void NodeModel::on_detached(const std::string& reason, Nanos now) {
+  is_attached_ = false;
+  attached_since_ = now;
+  away_reason_ = reason;
+  has_ticked_ = false;
+  forget_rates();
+  view_.on_links(std::nullopt, now);
+  view_.tick(now);
+}
+
+void NodeModel::on_reports(const NodeReport& report, const host::ApplicationsReport& applications,
+                           Nanos now) {
+  *report_ = report;
+  *applications_ = applications;
+  has_report_ = true;
+  if (!is_attached_) return;
+  view_.on_links(links_up(), now);
+}
+
+std::span<const NodeReport::LinkRow> NodeModel::links() const {
+  return {report_->links.data(), is_attached_ && has_report_ ? report_->link_count : 0};
+}
+
+const NodeReport::LinkRow* NodeModel::find_link(NodeId peer) const {
+  return is_attached_ && has_report_ ? find_row(*report_, peer) : nullptr;
+}
+
+const PeerConfig* NodeModel::find_peer(NodeId peer) const {
+  const auto found = std::ranges::find(config_.cluster_nodes, peer, &PeerConfig::node_id);
+  return found == config_.cluster_nodes.end() ? nullptr : &*found;
+}
+
+std::uint64_t NodeModel::links_up() const {
+  std::uint64_t up = 0;
+  for (const NodeReport::LinkRow& link : links()) {
+    const bool is_node = link.peer.value >= 1 && link.peer.value <= kNodesMax;
+    if (is_node && link.state == LinkState::kUp) up |= node_bit(link.peer);
+  }
+  return up;
+}
+
+TrafficRates NodeModel::application_rates(std::uint32_t application_id) const {
+  const auto found = application_rates_.find(application_id);
+  return found == application_rates_.end() ? TrafficRates{} : found->second;
+}
+
+void NodeModel::tick_links(Nanos elapsed) {
+  for (const NodeReport::LinkRow& link : links()) {
+    if (link.peer.value < 1 || link.peer.value > kNodesMax) continue;
+    LinkRates& rates = link_rates_[link.peer.value];
+    const NodeReport::LinkRow* before = find_row(*ticked_report_, link.peer);
+    rates.traffic = before == nullptr ? TrafficRates{}
+                                      : rates_between(counts_of(before->statistics),
+                                                      counts_of(link.statistics), elapsed);
+    rates.round_trip.tick(link.statistics.round_trip);
+    for (std::size_t p = 0; p < kPriorities; ++p) {
+      rates.waiting_ticks[p] = waits_for_credit(link, p) ? rates.waiting_ticks[p] + 1 : 0;
+    }
+  }
+}
+
+void NodeModel::tick_applications(Nanos elapsed) {
+  application_rates_.clear();
+  for (std::size_t i = 0; i < applications_->count; ++i) {
+    const auto& row = applications_->rows[i];
+    for (std::size_t k = 0; k < ticked_applications_->count; ++k) {
+      const auto& before = ticked_applications_->rows[k];
+      if (before.application_id != row.application_id || before.attached != row.attached) continue;
+      application_rates_[row.application_id] =
+          rates_between(counts_of(before.counts), counts_of(row.counts), elapsed);
+    }
+  }
+}
+
+void NodeModel::tick(Nanos now) {
+  if (is_attached_ && has_report_) {
+    const NodeReport& before = *ticked_report_;
+    const NodeReport& after = *report_;
+    const Nanos elapsed = after.time - before.time;
+    if (has_ticked_ && elapsed.count > 0) {
+      tick_links(elapsed);
+      tick_applications(elapsed);
+      const auto rate = [&](std::uint64_t a, std::uint64_t b) {
+        return rate_between(a, b, elapsed);
+      };
+      port_rates_ = {
+          .packets_sent = rate(before.port.packets_sent, after.port.packets_sent),
+          .packets_received = rate(before.port.packets_received, after.port.packets_received),
+          .bytes_sent = rate(before.port.bytes_sent, after.port.bytes_sent),
+          .bytes_received = rate(before.port.bytes_received, after.port.bytes_received)};
+      loop_rates_ = {
+          .busy_share = share_between(before.loop.busy_ns, after.loop.busy_ns, elapsed),
+          .asleep_share = share_between(before.loop.sleep_ns, after.loop.sleep_ns, elapsed),
+          .passes = rate(before.loop.passes, after.loop.passes)};
+      drops_per_second_ = 0;
+      std::uint64_t most = 0;
+      const CountsByReason earlier = alarming_drops(before);
+      for (const auto& [reason, count] : alarming_drops(after)) {
+        const auto known = earlier.find(reason);
+        const std::uint64_t was = known == earlier.end() ? 0 : known->second;
+        drops_per_second_ += rate(was, count);
+        if (count >= was && count - was > most) {
+          most = count - was;
+          drop_reason_ = reason;
+        }
+      }
+    }
+    *ticked_report_ = after;
+    *ticked_applications_ = *applications_;
+    has_ticked_ = true;
+    view_.on_links(links_up(), now);
+    view_.on_summary(summary(now), now);
+  }
+  view_.tick(now);
+}
+
+bool NodeModel::on_summary(NodeId from, std::span<const std::byte> bytes, Nanos now) {
+  const auto summary = decode_summary(from, bytes);
+  if (!summary || from == view_.self() || !view_.on_summary(*summary, now)) return false;
+  view_.tick(now);
+  return true;
+}
+
+Summary NodeModel::summary(Nanos now) const {
+  Summary summary;
+  summary.node = config_.local_node.node_id;
+  summary.config_version = config_version_;
+  if (!has_report_) return summary;
+  const NodeReport& report = *report_;
+  if (!report.port_up) summary.problems |= kProblemPortDown;
+  if (are_buffers_low(report.buffers, report.buffers_free)) summary.problems |= kProblemBuffersLow;
+  if (drops_per_second_ >= 1) summary.problems |= kProblemDropsGrowing;
+  summary.drops_per_second = static_cast<std::uint32_t>(std::min(drops_per_second_, 4e9));
+  summary.applications = static_cast<std::uint32_t>(applications_->count);
+  summary.links_up = links_up();
+  summary.links_configured = static_cast<std::uint32_t>(report.link_count);
+  LatencyHistogram round_trips;
+  for (const NodeReport::LinkRow& link : links()) {
+    if (link.peer.value < 1 || link.peer.value > kNodesMax) continue;
+    const LinkRates& rates = link_rates_[link.peer.value];
+    summary.messages_sent_per_second += rates.traffic.messages_sent;
+    summary.messages_received_per_second += rates.traffic.messages_received;
+    round_trips.add(rates.round_trip.recent(link.statistics.round_trip));
+    if (std::ranges::any_of(rates.waiting_ticks, [](int ticks) { return ticks >= 2; })) {
+      summary.links_waiting |= node_bit(link.peer);
+    }
+  }
+  if (round_trips.count() > 0) {
+    summary.round_trip_p99 = Nanos{static_cast<std::int64_t>(round_trips.quantile(0.99))};
+  }
+  summary.uptime = std::max(Nanos{}, now - report.started);
+  return summary;
+}
+
+LocalFacts NodeModel::local_facts() const {
+  LocalFacts facts;
+  facts.attached = is_attached_;
+  facts.away_reason = away_reason_;
+  facts.away_since = attached_since_;
+  if (!has_report_) return facts;
+  facts.port_up = report_->port_up;
+  facts.port_since = report_->port_since;
+  facts.buffers = report_->buffers;
+  facts.buffers_free = report_->buffers_free;
+  facts.drops_per_second = drops_per_second_;
+  facts.drop_reason = drop_reason_;
+  for (const NodeReport::LinkRow& link : links()) {
+    if (link.peer.value < 1 || link.peer.value > kNodesMax) continue;
+    LocalFacts::Link fact{
+        .peer = link.peer, .up = link.state == LinkState::kUp, .since = link.since};
+    const LinkRates& rates = link_rates_[link.peer.value];
+    for (std::size_t p = 0; p < kPriorities; ++p) {
+      if (rates.waiting_ticks[p] < 2 || fact.waiting) continue;
+      fact.waiting = true;
+      fact.waiting_messages = link.unresolved[p];
+      fact.waiting_priority = static_cast<std::uint32_t>(p);
+    }
+    facts.links.push_back(fact);
+  }
+  return facts;
+}
+
+}  // namespace ringroad::control

@@ -1,0 +1,115 @@
+// What the control process knows of its node and of the cluster, kept up to date by its loop: the
+// latest reports of the dataplane, the rates between the last two ticks, and the view of all nodes.
+// No sockets and no clock: reports and times are handed in. One event loop's.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/core/cluster_view.h"
+#include "control/core/problems.h"
+#include "control/core/rates.h"
+#include "control/core/summary.h"
+#include "dataplane/base/ids.h"
+#include "dataplane/config.h"
+#include "dataplane/host/control_protocol.h"
+#include "dataplane/node_report.h"
+
+namespace ringroad::control {
+
+// "message credit": what a link's queue waits for.
+const char* backpressure_name(Backpressure backpressure);
+
+// A count of drops, by the reason's name; zeros are left out.
+using CountsByReason = std::map<std::string, std::uint64_t>;
+CountsByReason port_drops(const NodeReport& report);   // by the port and the stack below the frame
+CountsByReason port_waits(const NodeReport& report);   // put off, not lost
+CountsByReason frame_drops(const NodeReport& report);  // by the node: frames, messages
+// Those that mean that something is wrong, not that a packet was meant for somebody else.
+CountsByReason alarming_drops(const NodeReport& report);
+
+struct LinkRates {
+  TrafficRates traffic;
+  HistogramWindow round_trip;
+  std::array<int, kPriorities> waiting_ticks{};  // looks in a row at which a queue had no credit
+};
+
+struct PortRates {
+  double packets_sent = 0, packets_received = 0, bytes_sent = 0, bytes_received = 0;
+};
+
+struct LoopRates {
+  double busy_share = 0, asleep_share = 0, passes = 0;
+};
+
+class NodeModel {
+ public:
+  NodeModel(const NodeConfig& config, Nanos now);
+
+  // The configuration in force; peers may have come and gone.
+  void set_config(const NodeConfig& config, std::uint64_t version, Nanos now);
+  const NodeConfig& config() const { return config_; }
+
+  void on_attached(Nanos now);
+  void on_detached(const std::string& reason, Nanos now);
+  void on_away(const std::string& reason) { away_reason_ = reason; }
+  // The latest from the dataplane; rates stay those of the last tick.
+  void on_reports(const NodeReport& report, const host::ApplicationsReport& applications,
+                  Nanos now);
+  // Once a second: rates of the time since the last tick.
+  void tick(Nanos now);
+  // From another node's control process; false when it is not one of ours.
+  bool on_summary(NodeId from, std::span<const std::byte> bytes, Nanos now);
+
+  Summary summary(Nanos now) const;
+  LocalFacts local_facts() const;
+
+  bool is_attached() const { return is_attached_; }
+  const std::string& away_reason() const { return away_reason_; }
+  Nanos attached_since() const { return attached_since_; }  // or away since
+  bool has_report() const { return has_report_; }
+  const NodeReport& report() const { return *report_; }
+  const host::ApplicationsReport& applications() const { return *applications_; }
+  // None while no dataplane is attached.
+  std::span<const NodeReport::LinkRow> links() const;
+  const NodeReport::LinkRow* find_link(NodeId peer) const;
+  const PeerConfig* find_peer(NodeId peer) const;
+  std::uint64_t links_up() const;
+
+  const LinkRates& link_rates(NodeId peer) const { return link_rates_[peer.value]; }
+  const PortRates& port_rates() const { return port_rates_; }
+  const LoopRates& loop_rates() const { return loop_rates_; }
+  TrafficRates application_rates(std::uint32_t application_id) const;
+  const ClusterView& view() const { return view_; }
+
+ private:
+  void forget_rates();
+  void tick_links(Nanos elapsed);
+  void tick_applications(Nanos elapsed);
+
+  NodeConfig config_;
+  std::uint64_t config_version_ = 1;
+  ClusterView view_;
+  bool is_attached_ = false, has_report_ = false;
+  std::string away_reason_ = "not tried yet";
+  Nanos attached_since_;
+
+  // Behind pointers: they are large.
+  std::unique_ptr<NodeReport> report_, ticked_report_;
+  std::unique_ptr<host::ApplicationsReport> applications_, ticked_applications_;
+  bool has_ticked_ = false;
+
+  std::vector<LinkRates> link_rates_;  // by node id
+  PortRates port_rates_;
+  LoopRates loop_rates_;
+  std::map<std::uint32_t, TrafficRates> application_rates_;
+  double drops_per_second_ = 0;
+  std::string drop_reason_;
+};
+
+}  // namespace ringroad::control

@@ -1,0 +1,196 @@
+// Where the server listens, and that it goes away when told to. How it answers, and how it bears
+// hostile clients, is tested end to end.
+#include "control/metrics/metrics_server.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <vector>
+
+#include "sample_snapshot.h"
+
+namespace ringroad::control {
+namespace {
+
+class Sample final : public SnapshotSource {
+ public:
+  void snapshot(MetricsSnapshot& out) override { out = *snapshot_; }
+
+ private:
+  std::unique_ptr<MetricsSnapshot> snapshot_ = full_snapshot();
+};
+
+// A TCP socket of the test's own, closed at its end.
+class Socket {
+ public:
+  Socket() : descriptor_(::socket(AF_INET, SOCK_STREAM, 0)) { EXPECT_GE(descriptor_, 0); }
+  ~Socket() { ::close(descriptor_); }
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+
+  // At 127.0.0.1 and a port that the kernel chooses.
+  std::uint16_t listen() {
+    sockaddr_in address = loopback(0);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(::bind(descriptor_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::listen(descriptor_, 4), 0);
+    EXPECT_EQ(::getsockname(descriptor_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    return ntohs(address.sin_port);
+  }
+  void receive_at_most(int bytes) {
+    EXPECT_EQ(::setsockopt(descriptor_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)), 0);
+  }
+  bool connect(std::uint16_t port) {
+    const sockaddr_in address = loopback(port);
+    return ::connect(descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) ==
+           0;
+  }
+  void say(const std::string& text) {
+    EXPECT_EQ(::send(descriptor_, text.data(), text.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(text.size()));
+  }
+  std::string hear() {
+    std::string heard;
+    char buffer[4096];
+    ssize_t bytes = 0;
+    while ((bytes = ::recv(descriptor_, buffer, sizeof(buffer), 0)) > 0) {
+      heard.append(buffer, static_cast<std::size_t>(bytes));
+    }
+    return heard;
+  }
+  void wait_until_readable() {
+    char byte = 0;
+    EXPECT_EQ(::recv(descriptor_, &byte, 1, MSG_PEEK), 1);
+  }
+
+ private:
+  static sockaddr_in loopback(std::uint16_t port) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return address;
+  }
+  int descriptor_;
+};
+
+std::string at(std::uint16_t port) { return "127.0.0.1:" + std::to_string(port); }
+
+std::uint16_t port_of(const MetricsServer& server) {
+  return static_cast<std::uint16_t>(
+      std::stoul(server.address().substr(server.address().rfind(':') + 1)));
+}
+
+std::unique_ptr<MetricsServer> started(const std::string& listen, SnapshotSource& source) {
+  auto server = MetricsServer::start(listen, source);
+  EXPECT_TRUE(server.ok()) << server.status();
+  return server.ok() ? std::move(*server) : nullptr;
+}
+
+TEST(MetricsServer, LetsTheKernelChooseAPortAndTellsWhich) {
+  Sample sample;
+  const auto server = started("127.0.0.1:0", sample);
+  ASSERT_NE(server, nullptr);
+  EXPECT_NE(port_of(*server), 0);
+  EXPECT_FALSE(server->has_moved());
+  Socket client;
+  ASSERT_TRUE(client.connect(port_of(*server)));
+  client.say("GET /healthz HTTP/1.0\r\n\r\n");
+  EXPECT_TRUE(client.hear().ends_with("\r\n\r\nok\n"));
+}
+
+TEST(MetricsServer, TakesThePortItIsAskedForWhenItIsFree) {
+  Sample sample;
+  std::uint16_t port = 0;
+  {
+    Socket taken;
+    port = taken.listen();
+  }
+  const auto server = started(at(port), sample);
+  ASSERT_NE(server, nullptr);
+  EXPECT_EQ(server->address(), at(port));
+  EXPECT_FALSE(server->has_moved());
+}
+
+TEST(MetricsServer, TakesTheNextFreePortWhenSomebodyHasTheOneAskedFor) {
+  Sample sample;
+  Socket taken;
+  const std::uint16_t port = taken.listen();
+  const auto first = started(at(port), sample);
+  const auto second = started(at(port), sample);
+  ASSERT_NE(first, nullptr);
+  ASSERT_NE(second, nullptr);
+  EXPECT_TRUE(first->has_moved());
+  EXPECT_TRUE(second->has_moved());
+  EXPECT_GT(port_of(*first), port);
+  EXPECT_GT(port_of(*second), port_of(*first));
+  EXPECT_LT(port_of(*second), port + MetricsServer::kPortsMax);
+}
+
+TEST(MetricsServer, RefusesWhatIsNoPlaceToListenAt) {
+  Sample sample;
+  for (const char* listen : {"", ":", "9090", "127.0.0.1", "127.0.0.1:", ":9090", "127.0.0.1:65536",
+                             "127.0.0.1:-1", "127.0.0.1:+1", "127.0.0.1: 1", "127.0.0.1:9090s",
+                             "127.0.0.1:1,127.0.0.1:2", "localhost:9090", "127.0.0:9090"}) {
+    const auto server = MetricsServer::start(listen, sample);
+    ASSERT_FALSE(server.ok()) << listen;
+    EXPECT_EQ(server.status().message(),
+              std::string("metrics: \"") + listen +
+                  "\" is no place to listen at; an IPv4 address, a colon and a port are, as in "
+                  "127.0.0.1:9090");
+  }
+}
+
+TEST(MetricsServer, SaysWhyItCannotListenAtAnAddressOfSomebodyElse) {
+  Sample sample;
+  // Set aside for documentation (RFC 5737): no host has it.
+  const auto server = MetricsServer::start("192.0.2.1:9090", sample);
+  ASSERT_FALSE(server.ok());
+  EXPECT_EQ(server.status().message(),
+            "metrics: cannot listen at 192.0.2.1:9090: Cannot assign requested address");
+}
+
+TEST(MetricsServer, PrintsNothingWhateverHappens) {
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  {
+    Sample sample;
+    Socket taken;
+    const auto server = started(at(taken.listen()), sample);
+    ASSERT_NE(server, nullptr);
+    Socket client;
+    ASSERT_TRUE(client.connect(port_of(*server)));
+    client.say("\x01\x02 garbage\r\n\r\n");
+    client.hear();
+  }
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
+// Clients that have said half of what they want, that say nothing, and that do not take their
+// answer: each kind, two at a time, so that both threads are held.
+TEST(MetricsServer, GoesWithinTwoSecondsThoughClientsHoldItsThreads) {
+  for (const char* said : {"", "GET /metr", "GET /metrics HTTP/1.1\r\n\r\n"}) {
+    Sample sample;
+    auto server = started("127.0.0.1:0", sample);
+    ASSERT_NE(server, nullptr);
+    std::vector<std::unique_ptr<Socket>> clients;
+    for (int i = 0; i < 6; ++i) {
+      clients.push_back(std::make_unique<Socket>());
+      clients.back()->receive_at_most(1'024);
+      ASSERT_TRUE(clients.back()->connect(port_of(*server)));
+      clients.back()->say(said);
+    }
+    if (std::string(said).ends_with("\r\n\r\n")) clients[0]->wait_until_readable();
+    const auto before = std::chrono::steady_clock::now();
+    server.reset();
+    EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(2)) << said;
+  }
+}
+
+}  // namespace
+}  // namespace ringroad::control
