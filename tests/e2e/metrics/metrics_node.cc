@@ -1,18 +1,15 @@
 // Serves the hand-filled figures of tests/unit/control_metrics by HTTP, as a node's control process
 // would serve its own, until it is told to end.
 //
-//   metrics-node LISTEN [full]   serves; says where; ends at SIGTERM and says how long that took
+//   metrics-node LISTEN [full]   serves and says where; SIGUSR1: the node gets ready; SIGUSR2: it
+//                                loses its dataplane; SIGTERM: ends and says how long that took
 //   metrics-node print [full]    prints the exposition
-//
-// A line on standard input is a command: "ready", "detach", "attach"; each is answered by "done".
 #include <signal.h>
 
-#include <atomic>
 #include <chrono>
 #include <iostream>
 #include <mutex>
 #include <string>
-#include <thread>
 
 #include "control/metrics/metrics_server.h"
 #include "control/metrics/node_collector.h"
@@ -30,17 +27,15 @@ class Figures final : public SnapshotSource {
     out = *snapshot_;
   }
 
-  void obey(const std::string& command) {
+  void become_ready() {
     const std::lock_guard lock(mutex_);
-    if (command == "ready") {
-      snapshot_->ready = true;
-      snapshot_->unready.clear();
-    } else if (command == "detach") {
-      snapshot_->attached = snapshot_->ready = false;
-      snapshot_->unready = "no dataplane";
-    } else if (command == "attach") {
-      snapshot_->attached = true;
-    }
+    snapshot_->ready = true;
+    snapshot_->unready.clear();
+  }
+  void lose_dataplane() {
+    const std::lock_guard lock(mutex_);
+    snapshot_->attached = snapshot_->ready = false;
+    snapshot_->unready = "no dataplane";
   }
 
  private:
@@ -49,29 +44,26 @@ class Figures final : public SnapshotSource {
 };
 
 int serve(const std::string& listen, Figures& figures) {
-  sigset_t end;
-  sigemptyset(&end);
-  sigaddset(&end, SIGTERM);
-  ::pthread_sigmask(SIG_BLOCK, &end, nullptr);
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGTERM, SIGUSR1, SIGUSR2}) sigaddset(&signals, number);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   auto server = MetricsServer::start(listen, figures);
   if (!server.ok()) {
     std::cerr << server.status().message() << std::endl;
     return 1;
   }
   std::cout << "listens at " << (*server)->address() << std::endl;
-  std::thread([&figures] {
-    for (std::string line; std::getline(std::cin, line);) {
-      figures.obey(line);
-      std::cout << "done " << line << std::endl;
-    }
-  }).detach();
-  int signal = 0;
-  ::sigwait(&end, &signal);
+  for (int number = 0; number != SIGTERM;) {
+    ::sigwait(&signals, &number);
+    if (number == SIGUSR1) figures.become_ready();
+    if (number == SIGUSR2) figures.lose_dataplane();
+  }
   const auto before = std::chrono::steady_clock::now();
   server->reset();
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - before;
-  std::cout << "ended after " << took.count() << std::endl;
-  std::quick_exit(0);
+  std::cout << "ended in " << took.count() << std::endl;
+  return 0;
 }
 
 }  // namespace
