@@ -11,7 +11,9 @@
 #include <chrono>
 #include <cstring>
 #include <exception>
+#include <semaphore>
 #include <string_view>
+#include <thread>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
@@ -137,24 +139,41 @@ absl::StatusOr<Place> parse_place(std::string_view listen) {
   return place;
 }
 
-// Why one cannot listen there, or 0. Asked before civetweb is: that one does not tell.
-int error_of_listening(const Place& place) {
-  const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (descriptor < 0) return errno;
-  const int yes = 1;
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(place.port);
-  address.sin_addr.s_addr = htonl(place.address.value);
-  int error = 0;
-  if (::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) != 0 ||
-      ::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
-      ::listen(descriptor, 1) != 0) {
-    error = errno;
+// A TCP socket, opened and closed here.
+class Socket {
+ public:
+  Socket() : descriptor_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {}
+  ~Socket() {
+    if (descriptor_ >= 0) ::close(descriptor_);
   }
-  ::close(descriptor);
-  return error;
-}
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+
+  // 0, or why not.
+  int listen(const Place& place) {
+    const int yes = 1;
+    const sockaddr_in address = to_sockaddr(place);
+    const bool listens =
+        ::setsockopt(descriptor_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0 &&
+        ::bind(descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 &&
+        ::listen(descriptor_, 1) == 0;
+    return listens ? 0 : errno;
+  }
+  void connect(const Place& place) {
+    const sockaddr_in address = to_sockaddr(place);
+    (void)!::connect(descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  }
+
+ private:
+  static sockaddr_in to_sockaddr(const Place& place) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(place.port);
+    address.sin_addr.s_addr = htonl(place.address.value);
+    return address;
+  }
+  int descriptor_;
+};
 
 // Threads started meanwhile take no signals: those are for the process' own loop.
 class SignalsBlocked {
@@ -213,16 +232,29 @@ std::uint16_t port_of(const mg_context* context) {
 
 struct MetricsServer::Impl {
   mg_context* context = nullptr;
+  Place place;
   std::string address;
   bool has_moved = false;
 
   Impl() { mg_init_library(MG_FEATURES_DEFAULT); }
   ~Impl() {
-    if (context != nullptr) mg_stop(context);
+    if (context != nullptr) stop();
     mg_exit_library();
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
+
+  // civetweb sees that it shall stop when somebody connects, or after two seconds: somebody does.
+  void stop() {
+    std::binary_semaphore stopped(0);
+    const std::jthread knocking([&] {
+      do {
+        Socket().connect(place);
+      } while (!stopped.try_acquire_for(std::chrono::milliseconds(10)));
+    });
+    mg_stop(context);
+    stopped.release();
+  }
 };
 
 absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::start(const std::string& listen,
@@ -232,10 +264,11 @@ absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::start(const std::s
   auto impl = std::make_unique<Impl>();
   Place place = *asked;
   for (std::uint16_t tried = 0; tried < kPortsMax; ++tried, ++place.port) {
-    const int error = error_of_listening(place);
+    const int error = Socket().listen(place);  // civetweb itself would not say why it cannot
     if (error == 0) impl->context = start_at(place, source);
     if (impl->context != nullptr) {
       if (place.port == 0) place.port = port_of(impl->context);
+      impl->place = place;
       impl->address = place.text();
       impl->has_moved = asked->port != 0 && place.port != asked->port;
       return std::unique_ptr<MetricsServer>(new MetricsServer(std::move(impl)));

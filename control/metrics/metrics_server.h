@@ -26,7 +26,7 @@ class MetricsServer {
  public:
   static constexpr std::size_t kRequestBytesMax = 8'192;
   static constexpr int kThreads = 2;
-  static constexpr int kConnectionsWaitingMax = 32;
+  static constexpr int kConnectionsWaitingMax = 8;
   static constexpr int kSilenceMsMax = 1'000;     // of a client that is expected to say something
   static constexpr int kClientSecondsMax = 5;     // from its first byte to the end of its answer
   static constexpr std::uint16_t kPortsMax = 64;  // tried, the asked one among them

@@ -11,7 +11,7 @@
 #include <chrono>
 #include <vector>
 
-#include "sample_snapshot.h"
+#include "tests/unit/control_metrics/sample_snapshot.h"
 
 namespace ringroad::control {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "absl/strings/str_split.h"
 #include "dataplane/base/prng.h"
-#include "sample_snapshot.h"
+#include "tests/unit/control_metrics/sample_snapshot.h"
 
 namespace ringroad::control {
 namespace {

@@ -1,4 +1,4 @@
-#include "sample_snapshot.h"
+#include "tests/unit/control_metrics/sample_snapshot.h"
 
 #include <cstring>
 
