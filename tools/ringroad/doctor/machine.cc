@@ -154,10 +154,10 @@ std::string Machine::closest_folder(const std::string& path) const {
 
 std::optional<std::uint64_t> Machine::status_number(const std::string& pointer) const {
   const nlohmann::json::json_pointer at(pointer);
-  if (!status_ || !status_->contains(at) || !(*status_)[at].is_number_unsigned()) {
-    return std::nullopt;
-  }
-  return (*status_)[at].get<std::uint64_t>();
+  if (!status_ || !status_->contains(at)) return std::nullopt;
+  const nlohmann::json& value = (*status_)[at];
+  if (!value.is_number_integer() || value < 0) return std::nullopt;
+  return value.get<std::uint64_t>();
 }
 
 std::string Machine::status_text(const std::string& pointer) const {

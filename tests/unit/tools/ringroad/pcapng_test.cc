@@ -154,8 +154,8 @@ TEST(Pcapng, TsharkReadsTheTimesLengthsAndDirections) {
   std::string one, two;
   std::getline(lines, one);
   std::getline(lines, two);
-  EXPECT_EQ(one, "1700000000.123456789\t60\t60\t1\tnode 1 port 0\t0x88b5") << out;
-  EXPECT_EQ(two, "1700000000.123456790\t9014\t97\t2\tnode 1 port 0\t0x88b5") << out;
+  EXPECT_EQ(one, "1700000000.123456789\t60\t60\t0x00000001\tnode 1 port 0\t0x88b5") << out;
+  EXPECT_EQ(two, "1700000000.123456790\t9014\t97\t0x00000002\tnode 1 port 0\t0x88b5") << out;
 }
 
 }  // namespace
