@@ -1,5 +1,6 @@
 // The CPUs: what they can do, how fast they are let run, and whether the node's loops have them to
-// themselves.
+// themselves. Loops have a CPU each of their own only when the configuration names CPUs or polls;
+// else they float, and what matters is the same for all CPUs this process may use.
 #include <algorithm>
 #include <map>
 #include <set>

@@ -1,4 +1,5 @@
-// Memory: hugepages against what the node will take, and how much may be locked.
+// Memory: hugepages against what the node will take, and how much may be locked. The choice between
+// hugepages and plain memory is hugepages/memory.h's; here it is only judged.
 #include "hugepages/memory.h"
 
 #include "absl/strings/match.h"
