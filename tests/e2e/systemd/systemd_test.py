@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""The systemd units, checked by systemd-analyze against the programs that were built, and a dataplane
-under a manager of our own: what it tells, and that it is pinged for only while its loop turns."""
+"""The systemd units, checked by systemd-analyze against the programs that were built, and a
+dataplane under a manager of our own: what it tells, and that it is pinged for only while its loop
+turns."""
 
 import ctypes
 import os

@@ -51,9 +51,9 @@ void check_cpu_flags(const Machine& machine, Findings& findings) {
     (machine.has_cpu_flag(flag) ? there : missing).emplace_back(name);
   }
   if (missing.empty()) return findings.ok(absl::StrJoin(there, ", "));
-  findings.warning(
-      absl::StrCat("no ", join_and(missing), ": checksums and ciphers take slower kernels"),
-      machine.is_virtual() ? "give the VM its host's CPU (QEMU: -cpu host)" : "");
+  findings.warning(absl::StrCat("no ", join_and(missing),
+                                ": checksums take slower kernels, and so will ciphers"),
+                   machine.is_virtual() ? "give the VM its host's CPU (QEMU: -cpu host)" : "");
 }
 
 void check_cpu_plan(const Machine& machine, Findings& findings) {

@@ -10,7 +10,10 @@
 namespace ringroad::cli {
 namespace {
 
-constexpr std::uint64_t kBufferBytesUsual = 64u << 20;  // what most nodes take, where none is known
+// A node that is given CPUs and pages of its own, as one with a NIC is.
+bool is_dedicated(const NodeConfig& config) {
+  return config.cpu.idle == IdlePolicy::kPoll || config.memory.mode == MemoryMode::kHuge;
+}
 
 // A running node has its pages already: they are in use, not lacking.
 bool is_running(const Machine& machine) {
@@ -54,7 +57,9 @@ void check_hugepages(const Machine& machine, Findings& findings) {
     total += pages.total;
   }
   const std::string pages_text =
-      absl::StrCat(with_commas(free), " of ", plural(total, "hugepage"), " of 2 MB free");
+      total == 0
+          ? "there are no hugepages"
+          : absl::StrCat(with_commas(free), " of ", plural(total, "hugepage"), " of 2 MB free");
   const auto plan = machine.memory_plan();
   if (!plan) {
     if (total > 0) return findings.ok(pages_text);
@@ -83,14 +88,16 @@ void check_memlock(const Machine& machine, Findings& findings) {
     return findings.ok(
         absl::StrCat("not readable here: no limits in ", machine.process_folder(), "/limits"));
   }
+  const std::string text = absl::StrCat(megabytes(*bytes), " may be locked");
   const auto plan = machine.memory_plan();
-  const std::uint64_t needed = plan ? plan->buffer_bytes() : kBufferBytesUsual;
-  if (*bytes >= needed) return findings.ok(absl::StrCat(megabytes(*bytes), " may be locked"));
-  findings.warning(
-      absl::StrCat(megabytes(*bytes), " may be locked, packet buffers take ", megabytes(needed),
-                   ": enough for ports of the kernel or of shared memory, not for a NIC behind "
-                   "VFIO"),
-      "sudo prlimit --pid $$ --memlock=unlimited    in this shell; the systemd units do it");
+  if (!plan || *bytes >= plan->buffer_bytes()) return findings.ok(text);
+  if (!is_dedicated(*machine.config())) {
+    return findings.ok(text + "; ports of the kernel or of shared memory need no more");
+  }
+  findings.warning(absl::StrCat(text, ", packet buffers take ", megabytes(plan->buffer_bytes()),
+                                ": not enough for a NIC behind VFIO"),
+                   "sudo prlimit --pid $$ --memlock=unlimited    in this shell; the systemd units "
+                   "do it");
 }
 
 }  // namespace ringroad::cli

@@ -1,5 +1,6 @@
 // The port: what it stands on (an interface of the kernel's, or a memif socket), and whether
-// packets of its MTU pass there.
+// packets of its MTU pass there. The peers' MTUs are in their own configurations: only this end is
+// looked at.
 #include <algorithm>
 #include <filesystem>
 

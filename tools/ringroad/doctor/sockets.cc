@@ -1,4 +1,5 @@
-// Ports and sockets the node listens at: free, its own, or somebody else's.
+// Ports and sockets the node listens at: free, its own, or somebody else's. Who has one is found by
+// its inode among the open files of the processes this user may look at.
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"

@@ -1,4 +1,5 @@
-// Disks: room where sockets, state and configurations are kept, and how long a flush takes there.
+// Disks: room where sockets and state are kept, and how long a flush takes there. The one check
+// that writes: into a file without a name, which is gone however it ends.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
