@@ -5,12 +5,15 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <iostream>
 #include <thread>
 
-#include "absl/strings/str_join.h"
+#include "absl/strings/str_cat.h"
 #include "dataplane/config.h"
+#include "dataplane/notify.h"
 #include "dataplane/runtime.h"
 #include "drivers/factory.h"
 #include "hugepages/eal.h"
@@ -59,8 +62,40 @@ void print_end(Runtime& runtime) {
             << " ms in all\n";
 }
 
+// "node 1 (demo): 2 of 3 links up", as systemctl status shows it.
+std::string status_line(const NodeConfig& config, const NodeReport* report) {
+  std::uint64_t up = 0;
+  for (std::uint64_t i = 0; report != nullptr && i < report->link_count; ++i) {
+    up += report->links[i].state == LinkState::kUp ? 1 : 0;
+  }
+  return absl::StrCat("node ", config.local_node.node_id.value, " (", config.cluster_name,
+                      "): ", up, " of ", config.cluster_nodes.size(), " links up",
+                      report != nullptr && !report->port_up ? ", its port is down" : "");
+}
+
+// The thread that waits for signals until one says to stop; in between it tells the service manager
+// how the node is, and that its loop still turns: only a loop that answers is alive.
+void serve_signals(const sigset_t& signals, const NodeConfig& config, Runtime& runtime,
+                   ServiceNotifier& manager) {
+  const Nanos pause = std::min(manager.ping_interval().value_or(seconds(1)), seconds(1));
+  const timespec timeout{pause.count / 1'000'000'000, pause.count % 1'000'000'000};
+  NodeReport report;
+  for (;;) {
+    const int number = sigtimedwait(&signals, nullptr, manager.is_heard() ? &timeout : nullptr);
+    if (number < 0 && errno != EAGAIN) continue;
+    if (number == SIGINT || number == SIGTERM) break;
+    if (!runtime.report(report)) continue;
+    if (number == SIGUSR1) std::cerr << describe(report) << std::flush;
+    if (manager.ping_interval()) manager.ping();
+    manager.status(status_line(config, &report));
+  }
+  manager.stopping();
+  runtime.stop();
+}
+
 int run(const NodeConfig& config) {
   const sigset_t signals = block_signals();
+  ServiceNotifier manager;
   auto runtime = Runtime::create(
       config, {.on_event = [](const std::string& text) { std::cerr << text << std::endl; }});
   if (!runtime.ok()) return fail(kFailed, runtime.status());
@@ -70,13 +105,9 @@ int run(const NodeConfig& config) {
             << "ready    node " << config.local_node.node_id.value << " at "
             << to_string(config.local_node.bind_address) << ":" << config.local_node.bind_port
             << ", applications at " << config.host.socket << std::endl;
-  std::jthread signals_thread([&signals, raw = runtime->get()] {
-    int number = 0;
-    NodeReport report;
-    while (sigwait(&signals, &number) == 0 && number == SIGUSR1) {
-      if (raw->report(report)) std::cerr << describe(report) << std::flush;
-    }
-    raw->stop();
+  manager.ready(status_line(config, nullptr));
+  std::jthread signals_thread([&signals, &config, &manager, raw = runtime->get()] {
+    serve_signals(signals, config, *raw, manager);
   });
   (*runtime)->run();
   print_end(**runtime);

@@ -160,11 +160,23 @@ const Cpu* Topology::find(std::uint32_t cpu) const {
   return it != cpus.end() && it->id == cpu ? &*it : nullptr;
 }
 
-absl::StatusOr<Topology> read_topology() {
-  // CPUs outside our cgroup are read too, so that an error can tell "not allowed" from "not there".
-  return load("this machine", [](hwloc_topology_t t) {
-    return hwloc_topology_set_flags(t, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED);
-  });
+absl::StatusOr<Topology> read_topology(const std::string& root) {
+  constexpr char kVariable[] = "HWLOC_FSROOT";  // hwloc takes another root in no other way
+  const bool elsewhere = !root.empty() && root != "/";
+  if (elsewhere) setenv(kVariable, root.c_str(), 1);
+  auto topology = load(
+      elsewhere ? "the machine under " + root : "this machine", [elsewhere](hwloc_topology_t t) {
+        // This one's own caches, by the cpuid instruction, are not those of another.
+        if (elsewhere && hwloc_topology_set_components(t, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST,
+                                                       "x86") != 0) {
+          return -1;
+        }
+        // CPUs outside our cgroup are read too, so that an error can tell "not allowed" from "not
+        // there".
+        return hwloc_topology_set_flags(t, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED);
+      });
+  if (elsewhere) unsetenv(kVariable);
+  return topology;
 }
 
 absl::StatusOr<Topology> read_synthetic_topology(const std::string& description) {

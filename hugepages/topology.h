@@ -46,8 +46,8 @@ struct Topology {
   const Cpu* find(std::uint32_t cpu) const;
 };
 
-// The running machine.
-absl::StatusOr<Topology> read_topology();
+// The running machine, or the one whose /sys and /proc a test planted under `root`.
+absl::StatusOr<Topology> read_topology(const std::string& root = "");
 // hwloc's synthetic notation, for example "package:2 numa:1 core:8 pu:2".
 absl::StatusOr<Topology> read_synthetic_topology(const std::string& description);
 // A file written by `lstopo --of xml`.

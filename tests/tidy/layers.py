@@ -18,10 +18,12 @@ A folder that is not listed takes the rules of its parent.
 BASE = ["dataplane/base"]
 # Plain data over base and net, read by every host that configures itself.
 CONFIG = ["dataplane/config.h"]
-# What a program needs that explains configurations, and reports of a node, to people.
+# What a program needs that explains configurations, and reports of a node, to people, or itself to
+# the service manager.
 READING = CONFIG + ["dataplane/config_fault.h", "dataplane/config_json.h",
                     "dataplane/config_names.h", "dataplane/config_schema.h",
-                    "dataplane/did_you_mean.h", "dataplane/node_report.h", "dataplane/net"]
+                    "dataplane/did_you_mean.h", "dataplane/node_report.h", "dataplane/net",
+                    "dataplane/notify.h"]
 
 # Folder: the project paths (prefixes) that its files may include beside their own folder's.
 MAY_INCLUDE = {

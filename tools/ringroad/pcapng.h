@@ -13,7 +13,7 @@ struct PcapngPacket {
   std::uint64_t time_nanoseconds = 0;  // since 1970
   std::uint32_t length = 0;            // on the port
   bool is_outgoing = false;
-  std::span<const std::byte> bytes;  // the captured front
+  std::span<const std::byte> bytes;  // the captured front; beyond 65,535 it is cut
 };
 
 // Bytes to be written to a file, in order: the head once, then a block a packet.

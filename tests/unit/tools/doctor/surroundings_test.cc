@@ -1,0 +1,181 @@
+// The port, sockets, disks and what was left behind, each well once and then with its fault
+// planted.
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "planted_machine.h"
+
+namespace ringroad::cli {
+namespace {
+
+using Doctor = PlantedMachine;
+constexpr Severity kOk = Severity::kOk;
+constexpr Severity kWarning = Severity::kWarning;
+constexpr Severity kWrong = Severity::kWrong;
+
+TEST_F(Doctor, LooksAtTheInterfaceAPortStandsOn) {
+  expect("port 0", kOk, "eth9 is up, driver i40e");
+  plant("/sys/class/net/eth9/carrier", "0");
+  expect("port 0", kWrong, "has no carrier", "ip link show eth9");
+  plant("/sys/class/net/eth9/flags", "0x1002");
+  expect("port 0", kWrong, "eth9 is down", "sudo ip link set dev eth9 up");
+  config().ports[0].interface = "eth8";
+  expect("port 0", kWrong, "no interface is named \"eth8\" (there are: eth9)", "ip link show");
+}
+
+TEST_F(Doctor, WarnsOfAPortOnAnotherNumaNodeThanItsLoop) {
+  config().cpu.io = {1};
+  expect("port 0", kOk, "eth9 is up");
+  plant("/sys/class/net/eth9/device/numa_node", "1");
+  expect("port 0", kWarning, "eth9 is on NUMA node 1, its loop's CPU 1 on node 0",
+         "name CPUs of node 1 in /cpu/io: 2-3,6-7");
+  plant("/sys/class/net/eth9/device/numa_node", "-1");
+  expect("port 0", kOk, "eth9 is up");
+}
+
+TEST_F(Doctor, ComparesMtus) {
+  expect("MTU", kOk, "MTU 1500, eth9 carries 1500");
+  config().ports[0].mtu = 9'000;
+  expect("MTU", kWrong, "MTU 9000 is configured, eth9 carries 1500",
+         "sudo ip link set dev eth9 mtu 9000");
+}
+
+TEST_F(Doctor, LooksForTheOtherEndOfAMemif) {
+  PortConfig& port = config().ports[0];
+  port = {.kind = PortKind::kMemif, .socket = "/run/ringroad/fabric.sock"};
+  expect("port 0", kWarning, "nobody serves /run/ringroad/fabric.sock yet",
+         "ringroad-fabric run --socket /run/ringroad/fabric.sock");
+  plant_listener("/run/ringroad/fabric.sock", "42");
+  expect("port 0", kOk, "/run/ringroad/fabric.sock is served");
+  port.master = true;
+  port.socket = "/srv/nowhere/memif.sock";
+  expect("port 0", kWrong, "there is no folder /srv/nowhere", "mkdir -p /srv/nowhere");
+  port.buffer_bytes = 2'048;
+  expect("MTU", kWarning, "takes several buffers of 2048 bytes", "/ports/0/buffer_bytes");
+  port.buffer_bytes = 0;
+  expect("MTU", kOk, "MTU 9000");
+}
+
+TEST_F(Doctor, WantsTheTunDeviceForATap) {
+  config().ports[0] = {.kind = PortKind::kTap, .mtu = 1'500, .interface = "rr0"};
+  expect("port 0", kWrong, "/dev/net/tun is not there", "sudo modprobe tun");
+  plant("/dev/net/tun", "");
+  expect("port 0", kOk, "tap rr0 will be made");
+}
+
+TEST_F(Doctor, SaysWhoHasTheMetricsPort) {
+  expect("metrics", kOk, "127.0.0.1:9090 is free");
+  // Port 9090 of 127.0.0.1, listening; then 9091, which is nobody's business.
+  plant("/proc/net/tcp",
+        "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n"
+        "   0: 0100007F:2382 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 4242 1");
+  expect("metrics", kWarning, "taken by a program that is not readable", "127.0.0.1:9091");
+  plant_owner(77, "prometheus", "4242");
+  expect("metrics", kWarning, "taken by prometheus (process 77)", "set /metrics/listen");
+  plant("/proc/77/comm", "ringroad-contro");
+  expect("metrics", kOk, "served by ringroad-contro (process 77)");
+  config().metrics.listen = "127.0.0.1:9091";
+  expect("metrics", kOk, "127.0.0.1:9091 is free");
+  config().metrics.listen = "0.0.0.0:9090";
+  expect("metrics", kOk, "served by ringroad-contro");
+  config().metrics.listen = "";
+  expect("metrics", kOk, "not served");
+}
+
+TEST_F(Doctor, SaysWhoHasTheNodesSockets) {
+  expect("sockets", kOk, "/run/ringroad/node-1.sock is free");
+  plant_listener("/run/ringroad/node-1.sock", "4243");
+  expect("sockets", kOk, "by whom is not readable to this user");
+  plant_owner(78, "nginx", "4243");
+  expect("sockets", kWrong, "/run/ringroad/node-1.sock is taken by nginx (process 78)", "kill 78");
+  plant("/proc/78/comm", "ringroad-datapl");
+  expect("sockets", kOk, "served by ringroad-datapl (process 78)");
+}
+
+TEST_F(Doctor, MeasuresFlushesAndRoom) {
+  expect("flush", kOk, "4 KB written and flushed in /var/lib/ringroad: median ");
+  const Finding room = worst("disk");
+  EXPECT_NE(room.text.find(" free in /run/ringroad"), std::string::npos) << room.text;
+}
+
+TEST_F(Doctor, SaysThatADiskIsFull) {
+  if (geteuid() != 0 || unshare(CLONE_NEWNS) != 0) {
+    GTEST_SKIP() << "mounting a small disk takes root";
+  }
+  const std::string state = real("/var/lib/ringroad");
+  ASSERT_EQ(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0) << strerror(errno);
+  ASSERT_EQ(mount("tmpfs", state.c_str(), "tmpfs", 0, "size=2M"), 0) << strerror(errno);
+  expect("disk", kWarning, "2 MB free in /var/lib/ringroad", "df -h /var/lib/ringroad");
+  {
+    std::ofstream filler(state + "/filler", std::ios::binary);
+    const std::string block(65'536, 'x');
+    while (filler.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
+    }
+  }
+  expect("disk", kWrong, "/var/lib/ringroad is full", "df -h /var/lib/ringroad");
+  expect("flush", kWrong, "/var/lib/ringroad is full: nothing can be written",
+         "df -h /var/lib/ringroad");
+  EXPECT_EQ(umount(state.c_str()), 0);
+}
+
+TEST_F(Doctor, FindsPacketBuffersThatAreNotGivenBack) {
+  expect("buffers", kOk, "no running node tells");
+  nlohmann::json status = {{"buffers_total", 4'095},
+                           {"buffers_free", 2'000},
+                           {"loops", {{{"name", "io 0"}, {"busy_share", 0.001}}}}};
+  examination_.status = status;
+  expect("buffers", kOk, "2,000 of 4,095 packet buffers free");
+  status["buffers_free"] = 95;
+  examination_.status = status;
+  expect("buffers", kWrong, "4,000 are not given back",
+         "sudo systemctl restart ringroad-dataplane@1");
+  status["loops"][0]["busy_share"] = 0.7;  // under load they are in use
+  examination_.status = status;
+  expect("buffers", kOk, "95 of 4,095");
+  status["buffers_free"] = 0;
+  examination_.status = status;
+  expect("buffers", kWarning, "packets are refused", "set /memory/buffers to more than 4095");
+}
+
+TEST_F(Doctor, IsNotMisledByAStatusOfAnotherShape) {
+  for (const nlohmann::json& status :
+       {nlohmann::json("text"), nlohmann::json::array({1, 2}),
+        nlohmann::json{{"buffers_total", -1}, {"buffers_free", "many"}, {"loops", 3}},
+        nlohmann::json{{"buffers_total", 1}, {"buffers_free", 9}, {"dataplane", {1}}},
+        nlohmann::json{{"buffers_total", 9}, {"buffers_free", 0}, {"loops", {1, {{"a", 1}}}}}}) {
+    examination_.status = status;
+    EXPECT_GE(all().size(), 20u) << status;
+  }
+}
+
+TEST_F(Doctor, FindsHugepagesOfProgramsThatAreGone) {
+  plant("/dev/hugepages/rtemap_0", "");
+  expect("left files", kWarning, "hugepages of a program that is gone: /dev/hugepages/rtemap_0",
+         "sudo rm /dev/hugepages/rtemap_0");
+  plant("/proc/99/maps", "7f00-7f01 rw-s 00000000 00:0f 12   /dev/hugepages/rtemap_0");
+  expect("left files", kOk, "no hugepages of programs that are gone");
+}
+
+TEST_F(Doctor, FindsSocketsNobodyListensAt) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string path = real("/run/ringroad/node-1.sock");
+  ASSERT_LT(path.size(), sizeof address.sun_path);
+  std::memcpy(address.sun_path, path.data(), path.size());
+  const int socket_descriptor = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(bind(socket_descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  close(socket_descriptor);
+  plant("/run/ringroad/node-1.json", "{}");  // no socket: none of its business
+  expect("left files", kWarning, "/run/ringroad/node-1.sock is there and nobody listens",
+         "rm /run/ringroad/node-1.sock");
+  plant_listener("/run/ringroad/node-1.sock", "42");
+  EXPECT_EQ(worst("left files").severity, kOk);
+}
+
+}  // namespace
+}  // namespace ringroad::cli

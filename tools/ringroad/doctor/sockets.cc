@@ -1,0 +1,124 @@
+// Ports and sockets the node listens at: free, its own, or somebody else's. Who has one is found by
+// its inode among the open files of the processes this user may look at.
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "dataplane/net/address.h"
+#include "tools/ringroad/doctor/checks.h"
+
+namespace ringroad::cli {
+namespace {
+
+constexpr char kOurs[] = "ringroad";
+
+bool is_ours(const ProcessName& process) { return process.name.rfind(kOurs, 0) == 0; }
+
+std::string print(const ProcessName& process) {
+  return absl::StrCat(process.name, " (process ", process.id, ")");
+}
+
+struct Endpoint {
+  std::string address;
+  std::uint64_t port = 0;
+};
+
+// "127.0.0.1:9090", or "[::1]:9090".
+std::optional<Endpoint> parse_endpoint(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos) return std::nullopt;
+  const auto port = parse_number(text.substr(colon + 1));
+  if (!port || *port > 65'535) return std::nullopt;
+  return Endpoint{text.substr(0, colon), *port};
+}
+
+// /proc/net/tcp's way to write an IPv4 address: eight digits, the last byte first.
+std::string kernel_address(const std::string& text) {
+  const auto address = parse_ipv4(text);
+  if (!address) return "";
+  std::string digits;
+  for (int byte = 0; byte < 4; ++byte) {
+    absl::StrAppend(&digits, absl::Hex((address->value >> (8 * byte)) & 0xff, absl::kZeroPad2));
+  }
+  for (char& c : digits) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return digits;
+}
+
+// The inode of who listens at the endpoint, or at its port on every address.
+std::optional<std::uint64_t> find_listener(const Machine& machine, const Endpoint& endpoint) {
+  const std::string wanted = kernel_address(endpoint.address);
+  for (const char* file : {"/proc/net/tcp", "/proc/net/tcp6"}) {
+    for (const std::string& line : machine.read_lines(file)) {
+      const auto fields = words_of(line);  // sl local remote st queues timer retransmits uid ...
+      constexpr std::size_t kInode = 9;
+      if (fields.size() <= kInode || fields[3] != "0A") continue;  // TCP_LISTEN
+      const std::size_t colon = fields[1].find(':');
+      if (colon == std::string::npos) continue;
+      const std::string address = fields[1].substr(0, colon);
+      const bool everywhere = address.find_first_not_of('0') == std::string::npos;
+      const bool wants_everywhere = wanted == "00000000";
+      if (parse_number(fields[1].substr(colon + 1), 16) == endpoint.port &&
+          (everywhere || wants_everywhere || address == wanted)) {
+        return parse_number(fields[kInode]);
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+void check_socket(const Machine& machine, const std::string& path, const std::string& pointer,
+                  Findings& findings) {
+  const auto sockets = machine.listening_sockets();
+  const auto found = sockets.find(path);
+  if (found == sockets.end()) {
+    const std::string folder =
+        machine.closest_folder(std::filesystem::path(path).parent_path().string());
+    if (!machine.is_writable(folder)) {
+      return findings.warning(
+          absl::StrCat(path, " cannot be made by this user: ", folder, " is not writable"),
+          absl::StrCat("sudo systemctl start ", machine.unit(), "    or set ", pointer));
+    }
+    return findings.ok(absl::StrCat(path, " is free: nobody serves it"));
+  }
+  const auto owner = machine.owner_of_socket(found->second);
+  if (!owner) {
+    return findings.ok(absl::StrCat(path, " is served; by whom is not readable to this user"));
+  }
+  if (is_ours(*owner)) {
+    return findings.ok(absl::StrCat(path, " is served by ", print(*owner)));
+  }
+  findings.wrong(absl::StrCat(path, " is taken by ", print(*owner)),
+                 absl::StrCat("kill ", owner->id, "    or set ", pointer, " to another path"));
+}
+
+}  // namespace
+
+void check_metrics_port(const Machine& machine, Findings& findings) {
+  if (!machine.config()) return findings.ok("no node is configured here");
+  const std::string& listen = machine.config()->metrics.listen;
+  const auto endpoint = parse_endpoint(listen);
+  if (!endpoint) return findings.ok("not served: /metrics/listen is empty");
+  if (endpoint->port == 0) return findings.ok("served at a port the kernel chooses");
+  const auto inode = find_listener(machine, *endpoint);
+  const std::string in_fact = machine.status_text("/metrics_listen");
+  if (!inode) return findings.ok(absl::StrCat(listen, " is free"));
+  const auto owner = machine.owner_of_socket(*inode);
+  if (in_fact == listen || (owner && is_ours(*owner))) {
+    return findings.ok(
+        absl::StrCat(listen, " is served", owner ? absl::StrCat(" by ", print(*owner)) : ""));
+  }
+  findings.warning(
+      absl::StrCat(listen, " is taken by ",
+                   owner ? print(*owner) : "a program that is not readable to this user",
+                   in_fact.empty() ? "; metrics go to the next free port"
+                                   : absl::StrCat("; metrics are at ", in_fact)),
+      absl::StrCat("set /metrics/listen to a free one, for example ", endpoint->address, ":",
+                   endpoint->port + 1));
+}
+
+void check_unix_sockets(const Machine& machine, Findings& findings) {
+  if (!machine.config()) return findings.ok("no node is configured here");
+  check_socket(machine, machine.config()->host.socket, "/host/socket", findings);
+  check_socket(machine, machine.config()->control.socket, "/control/socket", findings);
+}
+
+}  // namespace ringroad::cli
