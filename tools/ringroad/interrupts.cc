@@ -14,10 +14,15 @@
 namespace ringroad::cli {
 namespace {
 
+// Not those that whoever started us wants ignored, as nohup(1) does.
 sigset_t watched_signals() {
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGWINCH}) sigaddset(&signals, number);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGWINCH}) {
+    struct sigaction action{};
+    const bool is_known = sigaction(number, nullptr, &action) == 0;
+    if (!is_known || action.sa_handler != SIG_IGN) sigaddset(&signals, number);
+  }
   return signals;
 }
 

@@ -17,7 +17,8 @@ using fabric::cat;
 
 absl::Status refuse(const std::string& path, std::string_view what) {
   return absl::InvalidArgumentError(
-      cat(what, what.ends_with("?") ? " See: ringroad " : "; see: ringroad ", path, path.empty() ? "" : " ", "--help"));
+      cat(what, what.ends_with("?") ? " See: ringroad " : "; see: ringroad ", path,
+          path.empty() ? "" : " ", "--help"));
 }
 
 std::string meant(std::string_view given, const std::vector<std::string>& known) {

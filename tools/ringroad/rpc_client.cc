@@ -22,10 +22,16 @@ using nlohmann::json;
 constexpr std::size_t kNotificationsBytesMax = kAnswerBytesMax;
 constexpr std::size_t kReadBytes = 64 * 1024;
 
+// strerror, as the end of a sentence.
+std::string reason_of(int error) {
+  std::string text = std::strerror(error);
+  if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z') text[0] = static_cast<char>(text[0] + 32);
+  return text;
+}
+
 absl::Status connect_error(const std::string& socket, int error) {
-  const std::string text =
-      cat("no control process answers at ", socket, ": ",
-          error == ENOENT ? "no such socket" : printable(std::strerror(error)));
+  const std::string text = cat("no control process answers at ", socket, ": ",
+                               error == ENOENT ? "no such socket" : reason_of(error));
   if (error == EACCES || error == EPERM) {
     return absl::PermissionDeniedError(
         cat(socket,
@@ -86,6 +92,12 @@ absl::StatusOr<RpcClient> RpcClient::connect(const std::string& socket, double t
   if (error == ETIMEDOUT) return too_late(socket, "did not take the connection");
   if (error != 0) return connect_error(socket, error);
   return RpcClient{socket, std::move(descriptor), interrupts};
+}
+
+bool RpcClient::has_hung_up() const {
+  char byte = 0;
+  const ssize_t n = recv(descriptor_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
 absl::Status RpcClient::send(const std::string& line, Deadline deadline) {

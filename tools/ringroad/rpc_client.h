@@ -33,7 +33,8 @@ class RpcClient {
   // DeadlineExceeded or Cancelled the connection goes on.
   absl::StatusOr<nlohmann::json> next_notification(Deadline deadline);
 
-  const std::string& socket() const { return socket_; }
+  // Whether the other side is gone, as far as can be known without asking.
+  bool has_hung_up() const;
 
  private:
   RpcClient(std::string socket, host::Descriptor descriptor, Interrupts& interrupts)

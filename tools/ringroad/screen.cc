@@ -51,6 +51,7 @@ Screen::Screen(Output& out, int input, Keys keys) : out_(out), input_(input) {
     mode.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
     mode.c_cc[VMIN] = 1;
     mode.c_cc[VTIME] = 0;
+    mode.c_cc[VSUSP] = _POSIX_VDISABLE;  // ctrl-Z would leave the other screen standing
     tcsetattr(input, TCSANOW, &mode);
   }
   out_.write(kEnter);

@@ -48,7 +48,7 @@ absl::StatusOr<Target> Session::target() {
   hang_up();
   auto chosen = choose_target(settings.node, interrupts);
   if (!chosen.ok()) return chosen.status();
-  if (!chosen->note.empty() && !(target_ && target_->socket == chosen->socket)) {
+  if (!chosen->note.empty() && !is_quiet_ && !(target_ && target_->socket == chosen->socket)) {
     tell(chosen->note);
   }
   target_ = *chosen;
@@ -82,19 +82,23 @@ absl::StatusOr<json> Session::ask(const std::string& method, const json& params)
 
 absl::StatusOr<json> Session::ask(const std::string& method, const json& params,
                                   double timeout_seconds) {
-  const bool is_fresh = !client_;
+  // A control process that was restarted since the last question: the new one is asked. Not once
+  // the question is sent, since it may be one to be done once.
+  if (client_ && client_->has_hung_up()) hang_up();
   const auto connected = client();
   if (!connected.ok()) return connected.status();
   auto answer = (*connected)->call(method, params, timeout_seconds);
-  // A control process that was restarted since the last question: ask the new one.
-  if (absl::IsUnavailable(answer.status()) && !is_fresh && !is_rpc_error(answer.status())) {
-    hang_up();
-    return ask(method, params, timeout_seconds);
-  }
   if (answer.ok()) return answer;
   const absl::Status status = answer.status();
   if (!is_rpc_error(status)) hang_up();
   return with_context(status);
+}
+
+absl::StatusOr<json> Session::ask_quietly(const std::string& method) {
+  is_quiet_ = true;
+  auto answer = ask(method);
+  is_quiet_ = false;
+  return answer;
 }
 
 Look Session::look() const {

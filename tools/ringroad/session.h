@@ -48,6 +48,8 @@ class Session {
                                      const nlohmann::json& params = nlohmann::json::object());
   absl::StatusOr<nlohmann::json> ask(const std::string& method, const nlohmann::json& params,
                                      double timeout_seconds);
+  // Likewise, without a word about whom was chosen; for completion.
+  absl::StatusOr<nlohmann::json> ask_quietly(const std::string& method);
   // The connection itself, made when there is none.
   absl::StatusOr<RpcClient*> client();
   absl::StatusOr<Target> target();
@@ -64,6 +66,7 @@ class Session {
  private:
   absl::Status with_context(const absl::Status& status) const;
 
+  bool is_quiet_ = false;
   std::string asked_node_;  // whom client_ was made for
   std::optional<Target> target_;
   std::optional<RpcClient> client_;

@@ -33,7 +33,8 @@ class Refusal(Exception):
 
     def __init__(self, kind, message, **data):
         super().__init__(message)
-        self.error = {"code": RPC["errors"][kind], "message": message, "data": {"kind": kind, **data}}
+        self.error = {"code": RPC["errors"][kind], "message": message,
+                      "data": {"kind": kind, **data}}  # fmt: skip
 
 
 class HangUp(Exception):

@@ -57,8 +57,8 @@ def application(number, **changes):
 
 
 DOWN_LINK = {
-    "severity": "wrong", "text": "node 3: link to node 1 is down for 38 s (no frames received; node "
-    "2 sees node 3)", "node_id": 3, "peer_id": 1,
+    "severity": "wrong", "text": "node 3: link to node 1 is down for 38 s (no frames received; "
+    "node 2 sees node 3)", "node_id": 3, "peer_id": 1,
     "next": ["ringroad link show 1-3", "ringroad doctor --node 3"],
 }  # fmt: skip
 

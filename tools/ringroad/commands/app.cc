@@ -1,4 +1,5 @@
-// app show: the programs attached to the node.
+// app show: the programs attached to the node, with what they sent, received, and what the node
+// would not take from them.
 #include "tools/ringroad-fabric/text.h"
 #include "tools/ringroad-gen/quantity.h"
 #include "tools/ringroad/commands/commands.h"

@@ -1,4 +1,6 @@
-// link show, link reset: the node's links to its peers.
+// link show, link reset: the node's links to its peers; all of them in a table, or one in detail.
+// A link may also be named by both its ends ("1-3"), as problems name it, and is then looked at
+// from the end that is asked.
 #include "tools/ringroad-fabric/text.h"
 #include "tools/ringroad-gen/quantity.h"
 #include "tools/ringroad/commands/commands.h"

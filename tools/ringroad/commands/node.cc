@@ -1,4 +1,5 @@
-// node show: the node that is asked, in detail.
+// node show: the node that is asked, in detail; its processes, links, buffers, drops, and how busy
+// its loops are.
 #include "tools/ringroad-fabric/text.h"
 #include "tools/ringroad-gen/quantity.h"
 #include "tools/ringroad/commands/commands.h"

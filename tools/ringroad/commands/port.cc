@@ -1,4 +1,5 @@
-// port show: the node's ports and what went through them.
+// port show: the node's ports and what went through them, with what was dropped or put off, by
+// reason.
 #include "tools/ringroad-fabric/text.h"
 #include "tools/ringroad-gen/quantity.h"
 #include "tools/ringroad/commands/commands.h"

@@ -45,9 +45,9 @@ Tree ringroad_tree() {
                 {"completion", "Completion for shells."}};
   tree.globals = global_options();
   for (const auto commands :
-       {cluster_commands, node_commands, port_commands, link_commands, app_commands
-
-       }) {
+       {cluster_commands, node_commands, port_commands, link_commands, app_commands,
+        config_commands, ping_commands, message_commands, capture_commands, top_commands,
+        doctor_commands, version_commands, completion_commands}) {
     auto noun = commands();
     std::move(noun.begin(), noun.end(), std::back_inserter(tree.commands));
   }
