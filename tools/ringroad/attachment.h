@@ -1,0 +1,24 @@
+// This process as a program of the node, for sending and listening: libringroad's context, opened
+// at the socket the control process names, and its errors as statuses.
+#pragma once
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "dataplane/client/dist_net.h"
+#include "tools/ringroad/session.h"
+
+namespace ringroad::cli {
+
+struct CloseContext {
+  void operator()(dist_net_context_t* context) const { dist_net_close(context); }
+};
+using Attachment = std::unique_ptr<dist_net_context_t, CloseContext>;
+
+// A node whose control process is away is found by its id, since its links go on.
+absl::StatusOr<Attachment> attach(Session& session);
+
+// What libringroad's last failing call of this thread has to say.
+absl::Status status_of(dist_net_error_t error);
+
+}  // namespace ringroad::cli

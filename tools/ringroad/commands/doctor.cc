@@ -1,0 +1,119 @@
+// doctor: what is wrong with the machine a node runs on, or could be. Works without any node; with
+// one, its configuration and its own word on itself are examined too.
+#include "tools/ringroad/doctor/doctor.h"
+#include "tools/ringroad-fabric/text.h"
+#include "tools/ringroad/commands/commands.h"
+#include "tools/ringroad/fields.h"
+#include "tools/ringroad/session.h"
+
+namespace ringroad::cli {
+namespace {
+
+using fabric::cat;
+using nlohmann::json;
+
+const char* word_of_severity(Severity severity) {
+  switch (severity) {
+    case Severity::kOk:
+      return "ok";
+    case Severity::kWarning:
+      return "warning";
+    case Severity::kWrong:
+      return "wrong";
+  }
+  return "wrong";
+}
+
+Tone tone_of(Severity severity) {
+  if (severity == Severity::kOk) return Tone::kGood;
+  return severity == Severity::kWarning ? Tone::kWarning : Tone::kBad;
+}
+
+// "wrong    port 0     what is so", and the mend below it.
+std::string finding_text(const Finding& finding, const Look& look) {
+  constexpr std::size_t kSeverityColumns = 9, kSubjectColumns = 11;
+  const std::string indent(kSeverityColumns + kSubjectColumns, ' ');
+  const std::string front = padded(word_of_severity(finding.severity), kSeverityColumns);
+  std::string subject = padded(printable(finding.subject), kSubjectColumns);
+  if (!subject.ends_with(' ')) subject += ' ';
+  std::string what = wrapped(printable(finding.text), look.columns - indent.size(), "");
+  for (std::size_t at = what.find('\n'); at != std::string::npos; at = what.find('\n', at + 1)) {
+    what.insert(at + 1, indent);
+  }
+  std::string text = toned(look, tone_of(finding.severity), front) + subject + what + "\n";
+  // Commands are kept whole, to be copied.
+  if (!finding.mend.empty()) text += cat("         mend: ", printable(finding.mend), "\n");
+  return text;
+}
+
+// What can be known of the node: from its control process, or from the file alone.
+absl::Status know_the_node(Session& session, const Given& given, Examination& examination,
+                           std::vector<Finding>& findings) {
+  std::string file = given.text("--config");
+  const auto status = session.ask("node.status");
+  if (status.ok()) {
+    examination.status = *status;
+    if (file.empty()) file = text_of(*status, "config_file");
+  } else if (absl::IsCancelled(status.status())) {
+    return status.status();
+  } else if (!session.settings.node.empty() || !control_sockets_here().empty()) {
+    const auto target = session.target();
+    findings.push_back({Severity::kWrong, "control", std::string(status.status().message()),
+                        start_command(target.ok() ? target->node_id : std::nullopt)});
+  }
+  if (file.empty()) return absl::OkStatus();
+  auto config = read_config(file);
+  if (config.ok()) {
+    examination.config = *std::move(config);
+  } else if (given.has("--config")) {
+    return absl::FailedPreconditionError(config.status().message());
+  } else {
+    findings.push_back({Severity::kWrong, "config", std::string(config.status().message()),
+                        cat("ringroad config check ", file)});
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ExitCode> doctor(Session& session, const Given& given) {
+  Examination examination;
+  std::vector<Finding> findings;
+  const auto known = know_the_node(session, given, examination, findings);
+  if (!known.ok()) return known;
+  for (Finding& finding : examine(examination)) findings.push_back(std::move(finding));
+  json listed = json::array();
+  std::string text;
+  bool is_wrong = false;
+  for (const Finding& finding : findings) {
+    is_wrong = is_wrong || finding.severity == Severity::kWrong;
+    listed.push_back({{"severity", word_of_severity(finding.severity)},
+                      {"subject", finding.subject},
+                      {"text", finding.text},
+                      {"mend", finding.mend}});
+    text += finding_text(finding, session.look());
+  }
+  if (session.is_json()) {
+    session.print_json({{"schema_version", 1}, {"findings", listed}});
+  } else {
+    session.out.write(text);
+  }
+  return is_wrong ? ExitCode::kUnhealthy : ExitCode::kOk;
+}
+
+}  // namespace
+
+std::vector<Command> doctor_commands() {
+  return {{.path = "doctor",
+           .summary = "Examines this machine for what slows or stops a node, and says how to mend "
+                      "it.",
+           .details = "Changes nothing. Needs no running node; with one, or its configuration, it "
+                      "looks at more. Ends with 5 when a line is wrong.",
+           .options = {{.names = "--config",
+                        .value = "FILE",
+                        .help = "the node's configuration; default: what the node says",
+                        .source = Source::kFile}},
+           .examples = {{"ringroad doctor", "this machine, and the node on it"},
+                        {"ringroad doctor --config node1.json", "before a node is started"}},
+           .run = doctor}};
+}
+
+}  // namespace ringroad::cli

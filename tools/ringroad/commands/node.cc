@@ -1,0 +1,82 @@
+// node show: the node that is asked, in detail; its processes, links, buffers, drops, and how busy
+// its loops are.
+#include "tools/ringroad-fabric/text.h"
+#include "tools/ringroad-gen/quantity.h"
+#include "tools/ringroad/commands/commands.h"
+#include "tools/ringroad/draw.h"
+#include "tools/ringroad/fields.h"
+#include "tools/ringroad/units.h"
+#include "tools/ringroad/view.h"
+
+namespace ringroad::cli {
+namespace {
+
+using fabric::cat;
+using nlohmann::json;
+
+std::string dataplane_text(const json& dataplane) {
+  if (flag_of(dataplane, "attached")) {
+    return cat("attached, process ", count_of(dataplane, "process_id"), ", up ",
+               age_text(number_of(dataplane, "uptime_seconds")));
+  }
+  return cat("NOT attached for ", age_text(number_of(dataplane, "away_seconds")), ": ",
+             text_of(dataplane, "reason"));
+}
+
+std::string metrics_text(const json& answer) {
+  const std::string listen = text_of(answer, "metrics_listen");
+  return listen.empty() ? "not served" : cat("http://", listen, "/metrics");
+}
+
+std::string node_text(const json& answer, const Look& look) {
+  const std::string state = text_of(answer, "state");
+  const json& control = child_of(answer, "control");
+  const auto fact = [&](std::string_view label, std::string_view text) {
+    return fact_line(look, label, text);
+  };
+  const std::string zone = text_of(answer, "zone");
+  return cat(
+      "node ", count_of(answer, "node_id"), "  ",
+      shortened(text_of(answer, "name"), look.is_wide ? 1'000 : look.columns - 24), "  ",
+      toned(look, tone_of_state(state), state), "\n",
+      fact("cluster", cat(text_of(answer, "cluster"), zone.empty() ? "" : cat(", zone ", zone))),
+      fact("address", cat(endpoint_text(answer), flag_of(answer, "plain") ? ", " : "",
+                          flag_of(answer, "plain") ? kPlainText : "")),
+      fact("version", text_of(answer, "version")),
+      fact("dataplane", dataplane_text(child_of(answer, "dataplane"))),
+      fact("control",
+           cat("process ", count_of(control, "process_id"), ", up ",
+               age_text(number_of(control, "uptime_seconds")), ", ", text_of(control, "socket"))),
+      fact("programs", cat(counted(count_of(answer, "applications"), "program"), " at ",
+                           text_of(answer, "host_socket"))),
+      fact("links",
+           cat(count_of(answer, "links_up"), " of ", count_of(answer, "links_total"), " up")),
+      fact("messages",
+           cat(gen::with_commas(count_of(answer, "messages_delivered_total")), " delivered here, ",
+               gen::with_commas(count_of(answer, "messages_local_total")), " of them local")),
+      fact("buffers", cat(gen::with_commas(count_of(answer, "buffers_free")), " of ",
+                          gen::with_commas(count_of(answer, "buffers_total")), " free")),
+      fact("dropped", counts_text(child_of(answer, "drops"))),
+      fact("metrics", metrics_text(answer)),
+      fact("config",
+           cat(text_of(answer, "config_file"), ", version ", count_of(answer, "config_version"),
+               ", idle policy ", text_of(answer, "idle"))),
+      loops_table(answer, look));
+}
+
+absl::StatusOr<ExitCode> show_node(Session& session, const Given&) {
+  return show(session, {.fetch = asking("node.status"), .draw = node_text});
+}
+
+}  // namespace
+
+std::vector<Command> node_commands() {
+  return {{.path = "node show",
+           .summary = "Shows the node that is asked: processes, links, buffers, drops, loops.",
+           .examples = {{"ringroad node show", "the node on this machine"},
+                        {"ringroad node show --node 3 -j | jq .drops", "what node 3 dropped"}},
+           .run = show_node,
+           .is_view = true}};
+}
+
+}  // namespace ringroad::cli

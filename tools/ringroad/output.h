@@ -1,0 +1,38 @@
+// Where data or talk goes: standard output or standard error, written whole. A reader that leaves
+// ("| head") is no error: the rest is dropped, and whoever writes on looks at is_closed().
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "tools/ringroad/interrupts.h"
+
+namespace ringroad::cli {
+
+class Output {
+ public:
+  Output(int descriptor, Interrupts& interrupts);
+
+  void write(std::string_view text);
+
+  bool is_terminal() const { return is_terminal_; }
+  // Nobody reads any more, or it cannot be written to.
+  bool is_closed() const { return is_closed_; }
+  // Why it cannot be written to, when that is not because the reader left.
+  const absl::Status& status() const { return status_; }
+
+  struct Size {
+    std::size_t columns = 80, rows = 24;
+  };
+  Size size() const;  // of the terminal
+
+ private:
+  int descriptor_;
+  Interrupts& interrupts_;
+  bool is_terminal_;
+  bool is_closed_ = false;
+  absl::Status status_;
+};
+
+}  // namespace ringroad::cli

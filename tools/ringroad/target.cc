@@ -1,0 +1,80 @@
+#include "tools/ringroad/target.h"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+
+#include "dataplane/config.h"
+#include "tools/ringroad-fabric/text.h"
+#include "tools/ringroad/rpc_client.h"
+#include "tools/ringroad/tree.h"
+
+namespace ringroad::cli {
+namespace {
+
+using fabric::cat;
+
+constexpr double kLookSeconds = 1;  // at each of several sockets
+
+std::string socket_of(std::uint32_t id) {
+  return default_control_socket(NodeId{static_cast<std::uint16_t>(id)});
+}
+
+Target of_node(std::uint32_t id) { return {.socket = socket_of(id), .node_id = id}; }
+
+bool is_number(const std::string& text) {
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+}  // namespace
+
+std::string Target::name() const { return node_id ? cat("node ", *node_id) : socket; }
+
+std::string start_command(std::optional<std::uint32_t> node_id) {
+  return cat("systemctl start ringroad-control@", node_id ? std::to_string(*node_id) : "N",
+             ", or ringroad-control --config FILE");
+}
+
+std::vector<std::uint32_t> control_sockets_here() {
+  constexpr std::string_view kFront = "node-", kBack = "-control.sock";
+  std::vector<std::uint32_t> ids;
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(runtime_directory(), error), end; !error && at != end;
+       at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    if (!name.starts_with(kFront) || !name.ends_with(kBack)) continue;
+    const auto id =
+        node_id_of("", name.substr(kFront.size(), name.size() - kFront.size() - kBack.size()));
+    if (id.ok()) ids.push_back(*id);
+  }
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+absl::StatusOr<Target> choose_target(const std::string& text, Interrupts& interrupts) {
+  if (is_number(text)) {
+    const auto id = node_id_of("--node", text);
+    if (!id.ok()) return id.status();
+    return of_node(*id);
+  }
+  if (!text.empty()) return Target{.socket = text};
+  const auto ids = control_sockets_here();
+  if (ids.empty()) {
+    return absl::UnavailableError(
+        cat("no control process on this machine: no node-N-control.sock in ", runtime_directory(),
+            "; mend: ", start_command({}), "; or name its socket with --node"));
+  }
+  if (ids.size() == 1) return of_node(ids.front());
+  for (const std::uint32_t id : ids) {
+    if (!RpcClient::connect(socket_of(id), kLookSeconds, interrupts).ok()) continue;
+    Target target = of_node(id);
+    target.note = cat(ids.size(), " nodes here; asking node ", id, " (another one: --node N)");
+    return target;
+  }
+  return absl::UnavailableError(cat("none of ", ids.size(), " control sockets in ",
+                                    runtime_directory(),
+                                    " answers; mend: ", start_command(ids.front())));
+}
+
+}  // namespace ringroad::cli
