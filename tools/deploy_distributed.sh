@@ -90,7 +90,7 @@ set_option() {  # name, value
 set_flag() {
   case $1 in
     -h | --help) print_help; exit 0 ;;
-    --enable-tls) fail_with 2 "--enable-tls: encryption is not there yet; frames are sent in plain" \
+    --enable-tls) fail_with 2 "--enable-tls: encryption is not there yet, frames are plain" \
       "leave it out, and carry no secrets over it" ;;
     --dry-run) dry_run=true ;;
     --follow) follow=true ;;
