@@ -71,6 +71,7 @@ TEXT
 
 # --- the command line ------------------------------------------------------------------------
 
+count_nodes() { (($1 == 1)) && echo "1 node" || echo "$1 nodes"; }
 is_between() { [[ $1 =~ ^[1-9][0-9]{0,5}$|^0$ ]] && (($1 >= $2 && $1 <= $3)); }
 want_number() {  # option, value, least, most
   is_between "$2" "$3" "$4" || wrong_usage "$1: \"$2\" is not a number from $3 to $4"
@@ -152,7 +153,7 @@ parse_target() {
   if [[ $target == fabric ]]; then
     [[ $which == both ]] || wrong_usage "$command fabric takes no \"$which\""
     targets=(fabric)
-    return
+    return 0
   fi
   is_between "$target" 0 999999 || wrong_usage "\"$target\" is no node's number, nor \"fabric\""
   is_between "$target" 1 "$cluster_size" ||
@@ -193,7 +194,7 @@ refuse_second() {
   while read -r name; do
     if is_running "$name"; then ((++count)); fi
   done < <(process_names)
-  fail "a cluster of $cluster_size nodes is deployed in $directory, $count of its processes run" \
+  fail "a cluster of $(count_nodes "$cluster_size") is deployed in $directory, $count of its processes run" \
     "tools/$me destroy    or another --directory"
 }
 
@@ -210,7 +211,7 @@ check_place() {
 
 make_directory() {
   made_sockets=false
-  if $dry_run; then say "would make   $directory"; return; fi
+  if $dry_run; then say "would make   $directory"; return 0; fi
   if [[ $sockets != "$directory" && ! -d $sockets ]]; then
     (umask 077; mkdir -p "$sockets")
     made_sockets=true
@@ -270,21 +271,21 @@ deploy() {
   check_place
   trap undo EXIT
   trap 'warn "interrupted"; exit 130' INT TERM HUP
-  say "deploy   $cluster_size nodes in $directory, plain: frames are NOT encrypted"
+  say "deploy   $(count_nodes "$cluster_size") in $directory, plain: frames are NOT encrypted"
   report_threads
   make_directory
   prepare_pages
   for ((node = 1; node <= cluster_size; ++node)); do write_config "$node"; done
   start_fabric
   $dry_run || await_said_ready fabric || exit 1
-  $dry_run || say "fabric   ready   a switch with $cluster_size memif ports"
+  $dry_run || say "fabric   ready   a switch, a memif port a node"
   for ((node = 1; node <= cluster_size; ++node)); do start_dataplane "$node"; done
   for ((node = 1; node <= cluster_size; ++node)); do
     if ! $with_control; then break; fi
     $dry_run || await_said_ready "node-$node-dataplane" || exit 1
     start_control "$node"
   done
-  if $dry_run; then trap - EXIT; say "nothing was changed: --dry-run"; return; fi
+  if $dry_run; then trap - EXIT; say "nothing was changed: --dry-run"; return 0; fi
   await_cluster
   trap - EXIT INT TERM HUP
   tell_what_next
@@ -293,7 +294,7 @@ deploy() {
 tell_what_next() {
   local where='' cli=$build/$cli_program
   [[ $sockets != "$directory" ]] || where=" --directory $directory"
-  say "running  $cluster_size nodes and the fabric, until they are ended"
+  say "running  $(count_nodes "$cluster_size") and the fabric, until they are ended"
   if [[ $sockets != "$(runtime_directory)" ]]; then
     say "look at  export RINGROAD_RUNTIME_DIR=$sockets    (so that programs find them)"
   fi
@@ -345,7 +346,7 @@ change() {
   parse_target
   export TMPDIR=$directory/tmp
   if [[ $command != start ]]; then stop_targets; fi
-  if [[ $command == stop ]]; then return; fi
+  if [[ $command == stop ]]; then return 0; fi
   check_programs
   start_targets
 }
@@ -389,7 +390,7 @@ status() {
   take_no_words
   open_deployment
   describe_process fabric
-  say "deployment $directory   $cluster_size nodes, plain: frames are NOT encrypted"
+  say "deployment $directory   $(count_nodes "$cluster_size"), plain: frames are NOT encrypted"
   say "fabric     process $cell_pid, $cell_state, $cell_uptime"
   printf '%-7s%-11s%-9s%-9s%-9s%-9s%-9s%s\n' \
     NODE DATAPLANE STATE UPTIME CONTROL STATE UPTIME METRICS

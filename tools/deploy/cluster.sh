@@ -93,7 +93,7 @@ write_peers() {
 
 write_config() {
   local self=$1
-  if $dry_run; then say "would write  $(config_of "$self")"; return; fi
+  if $dry_run; then say "would write  $(config_of "$self")"; return 0; fi
   cat >"$(config_of "$self")" <<JSON
 {
   "cluster": {"name": "ringroad"},
@@ -192,7 +192,7 @@ end_all() {
 # remove_directory: what deploy made, the marker last.
 remove_directory() {
   local node
-  if $dry_run; then say "would remove $directory"; return; fi
+  if $dry_run; then say "would remove $directory"; return 0; fi
   remove_sockets
   for ((node = 1; node <= cluster_size; ++node)); do rm -f "$(config_of "$node")"*; done
   rm -rf "$directory/processes" "$directory/logs" "$directory/tmp"

@@ -7,7 +7,9 @@
 # that the process should run; it goes away when the process is ended on purpose.
 #
 # NAME is "fabric", "node-N-dataplane" or "node-N-control". Sourced by deploy_distributed.sh, which
-# says and fails with say, warn and fail, and sets $directory, $dry_run and $patience.
+# says and fails with say, warn and fail, and sets $directory, $dry_run and $patience. Some of this
+# runs in a trap, where a bare `return` would hand on the status from before the trap: they all name
+# theirs.
 
 # shellcheck disable=SC2154,SC2034  # variables shared with the script that sources this
 
@@ -68,7 +70,7 @@ launch() {
   local name=$1 log child
   shift
   log=$(log_of "$name")
-  if $dry_run; then say "would start  $*"; return; fi
+  if $dry_run; then say "would start  $*"; return 0; fi
   log_offset[$name]=$(stat -c %s "$log" 2>/dev/null || echo 0)
   # Descriptor 9 is the lock on the deployment, which must not live on in what it starts.
   setsid "$@" >>"$log" 2>&1 </dev/null 9>&- &
@@ -131,13 +133,13 @@ ask_to_end() {
 # see_ended NAME: waits until it ended, and kills it when it does not listen. Says which.
 see_ended() {
   local name=$1 pid start
-  if ! read_record "$name"; then say "$name   is not running"; return; fi
+  if ! read_record "$name"; then say "$name   is not running"; return 0; fi
   if [[ -z ${asked[$name]:-} ]]; then
     $dry_run || rm -f "$(record_of "$name")"
     say "$name   is gone (process $pid has ended, or that id is somebody else's by now)"
-    return
+    return 0
   fi
-  if $dry_run; then say "would end $name (process $pid)"; return; fi
+  if $dry_run; then say "would end $name (process $pid)"; return 0; fi
   if gone_within "$patience" "$pid" "$start"; then
     say "$name   ended (process $pid)"
   else

@@ -30,13 +30,13 @@ free_pages() {
 prepare_pages() {
   local reserve=$tree/hugepages/reserve log reason free options=(--pages "$pages")
   memory_mode=auto
-  if [[ -z $pages ]]; then return; fi
-  if ((pages == 0)); then memory_mode=none; return; fi
+  if [[ -z $pages ]]; then return 0; fi
+  if ((pages == 0)); then memory_mode=none; return 0; fi
   ! $dry_run || options+=(--dry-run)
   if log=$("$reserve" "${options[@]}" 2>&1); then
     say "pages    $pages hugepages of 2 MB, free on each NUMA node"
     ! $dry_run || say "         ${log//$'\n'/$'\n         '}"
-    return
+    return 0
   fi
   # Its first line is the reason; the mend stands under it.
   reason=${log%%$'\n'*}
