@@ -49,6 +49,7 @@ Options of deploy
   --threads T         io threads a node; given are as many as can be, and why not more is said
   --huge-pages P      have P hugepages of 2 MB free first (needs root); nodes do without if need be
   --enable-tls        refused: encryption is not there yet
+  --name NAME         the cluster's name (default: ringroad)
   --build DIR         where the programs were built (default: build)
   --without-control   nodes without a control process: no CLI, no metrics
 Options of all
@@ -84,6 +85,10 @@ set_option() {  # name, value
     --threads) want_number "$1" "$2" 1 1024; threads=$2 ;;
     --patience) want_number "$1" "$2" 1 3600; patience=$2 ;;
     --directory) directory=$(realpath -ms -- "$2") ;;
+    --name)
+      [[ $2 =~ ^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$ ]] ||
+        wrong_usage "--name: \"$2\" is not 1 to 63 letters, digits, dots and dashes"
+      cluster=$2 ;;
     --build) build=$(realpath -ms -- "$2") ;;
   esac
 }
@@ -102,14 +107,16 @@ set_flag() {
 }
 
 parse_arguments() {
-  command='' cluster_size='' pages='' threads='' patience=20 directory='' build=$tree/build
+  command='' cluster_size='' pages='' threads='' patience=20 directory=''
+  build=$tree/build cluster=ringroad
   dry_run=false follow=false with_control=true words=() options_given=()
   while (($#)); do
     [[ $1 != -* ]] || options_given+=("${1%%=*}")
     case $1 in
-      --cluster-size=* | --huge-pages=* | --threads=* | --patience=* | --directory=* | --build=*)
+      --cluster-size=* | --huge-pages=* | --threads=* | --patience=* | --directory=* | --build=* | \
+        --name=*)
         set_option "${1%%=*}" "${1#*=}" ;;
-      --cluster-size | --huge-pages | --threads | --patience | --directory | --build)
+      --cluster-size | --huge-pages | --threads | --patience | --directory | --build | --name)
         (($# >= 2)) || wrong_usage "$1 takes a value"
         set_option "$1" "$2"
         shift ;;
@@ -127,7 +134,7 @@ check_options() {
   local option
   for option in "${options_given[@]}"; do
     case $option in
-      --cluster-size | --huge-pages | --threads | --build | --without-control)
+      --cluster-size | --huge-pages | --threads | --build | --name | --without-control)
         [[ $command == deploy ]] || wrong_usage "$option: is for deploy" ;;
       --follow) [[ $command == logs ]] || wrong_usage "$option: is for logs" ;;
     esac
@@ -194,8 +201,8 @@ refuse_second() {
   while read -r name; do
     if is_running "$name"; then ((++count)); fi
   done < <(process_names)
-  fail "a cluster of $(count_nodes "$cluster_size") is deployed in $directory, $count of its processes run" \
-    "tools/$me destroy    or another --directory"
+  fail "cluster $cluster, $(count_nodes "$cluster_size"), is deployed in $directory, and $count of \
+its processes run" "tools/$me destroy    or another --directory"
 }
 
 check_place() {
@@ -271,7 +278,8 @@ deploy() {
   check_place
   trap undo EXIT
   trap 'warn "interrupted"; exit 130' INT TERM HUP
-  say "deploy   $(count_nodes "$cluster_size") in $directory, plain: frames are NOT encrypted"
+  say "deploy   cluster $cluster, $(count_nodes "$cluster_size"), plain: frames are NOT encrypted"
+  say "         in $directory"
   report_threads
   make_directory
   prepare_pages
@@ -390,7 +398,8 @@ status() {
   take_no_words
   open_deployment
   describe_process fabric
-  say "deployment $directory   $(count_nodes "$cluster_size"), plain: frames are NOT encrypted"
+  say "deployment $directory"
+  say "cluster    $cluster, $(count_nodes "$cluster_size"), plain: frames are NOT encrypted"
   say "fabric     process $cell_pid, $cell_state, $cell_uptime"
   printf '%-7s%-11s%-9s%-9s%-9s%-9s%-9s%s\n' \
     NODE DATAPLANE STATE UPTIME CONTROL STATE UPTIME METRICS

@@ -31,7 +31,7 @@ read_marker() {
   local key value
   while IFS='=' read -r key value; do
     case $key in
-      cluster_size | build | sockets | with_control | made_directory | made_sockets)
+      cluster | cluster_size | build | sockets | with_control | made_directory | made_sockets)
         printf -v "$key" '%s' "$value" ;;
     esac
   done <"$(marker)"
@@ -41,7 +41,7 @@ read_marker() {
 }
 
 write_marker() {  # at a path
-  printf '%s\n' "cluster_size=$cluster_size" "build=$build" "sockets=$sockets" \
+  printf '%s\n' "cluster=$cluster" "cluster_size=$cluster_size" "build=$build" "sockets=$sockets" \
     "with_control=$with_control" "made_directory=$made_directory" \
     "made_sockets=$made_sockets" >"$1"
 }
@@ -96,7 +96,7 @@ write_config() {
   if $dry_run; then say "would write  $(config_of "$self")"; return 0; fi
   cat >"$(config_of "$self")" <<JSON
 {
-  "cluster": {"name": "ringroad"},
+  "cluster": {"name": "$cluster"},
   "local_node": {
     "node_id": $self, "zone": "az-$(((self - 1) % 3 + 1))",
     "bind_address": "10.77.0.$self", "bind_port": 8801

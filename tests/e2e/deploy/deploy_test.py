@@ -12,7 +12,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import harness  # noqa: E402  pylint: disable=wrong-import-position
 from deployment import (  # noqa: E402  pylint: disable=wrong-import-position
-    CONTROL, DATAPLANE, FABRIC, FAKE_FABRIC, Deployment, fake_tree, real_tree, running,
+    CONTROL, DATAPLANE, FABRIC, FAKE_FABRIC, STAY, Deployment, fake_tree, real_tree, running,
 )  # fmt: skip
 from harness import wait  # noqa: E402  pylint: disable=wrong-import-position
 
@@ -57,6 +57,8 @@ def test_three_nodes_see_one_another_and_leave_nothing(scene):
         assert all(row[2] == "running" for row in rows), status.tail()
         ports = {row[-1] for row in rows}
         assert len(ports) == 3 and all(p.startswith("127.0.0.1:") for p in ports), status.tail()
+        assert status.out[0] == f"deployment {deployment.directory}", status.tail()
+        assert status.out[1].startswith("cluster    ringroad, 3 nodes"), status.tail()
         assert all(len(line) <= 80 for line in status.out[1:]), status.tail()
         deployment.succeed("destroy")
         deployment.assert_nothing_left()
@@ -122,7 +124,7 @@ def test_a_dry_run_says_every_step_and_changes_nothing(scene):
         before = sorted(os.listdir(scene.directory))
         shown = deployment.succeed("deploy", "--cluster-size", 2, "--dry-run")
         words = text_of(shown)
-        for text in ("node-1.json", "node-2.json", FABRIC, DATAPLANE, CONTROL, "nothing was changed"):
+        for text in ("node-1.json", "node-2.json", FABRIC, DATAPLANE, CONTROL, "nothing was"):
             assert text in words, f"no {text}\n{shown.tail()}"
         assert sum("would start" in line for line in shown.out) == 5, shown.tail()
         assert sorted(os.listdir(scene.directory)) == before
@@ -144,6 +146,7 @@ def test_what_is_wrong_at_the_command_line_is_told_with_its_mend(scene):
             (("deploy", "--cluster-size"), 2, "takes a value"),
             (("deploy", "--cluster-size", 3, "--enable-tls"), 2, "not there yet"),
             (("deploy", "--cluster-size", 3, "--thread", 2), 2, "--thread"),
+            (("deploy", "--cluster-size", 3, "--name", "a b"), 2, "letters"),
             (("deploy", "--cluster-size", 3, "--directory", "/tmp/a\"b"), 2, "characters"),
             (("deploy", "--cluster-size", 3, "--directory", "/tmp/" + "a" * 90), 2, "too long"),
             (("status", "--cluster-size", 3), 2, "is for deploy"),
@@ -212,7 +215,7 @@ def test_an_id_that_is_somebody_elses_is_not_signalled(scene):
 
 
 def test_a_process_deaf_to_sigterm_is_killed_and_that_is_told(scene):
-    deaf = "trap '' TERM\necho 'ready: ports'\nexec tail -f /dev/null\n"
+    deaf = "trap '' TERM\n" + FAKE_FABRIC
     with Deployment(scene, fake_tree(scene, fabric=deaf)) as deployment:
         deployment.succeed("deploy", "--cluster-size", 1)
         pid = deployment.pid("fabric")
@@ -224,17 +227,16 @@ def test_a_process_deaf_to_sigterm_is_killed_and_that_is_told(scene):
 
 
 def test_an_interrupted_deploy_leaves_nothing(scene):
-    silent = "exec tail -f /dev/null\n"
     stages = (
         # the signal, the tree's peculiarity, and how many processes run when it comes
-        (signal.SIGINT, {"fabric": silent}, 1),
-        (signal.SIGTERM, {"dataplane": silent}, 3),
-        (signal.SIGHUP, {"dataplane": "echo ready\n" + silent}, 5),
+        (signal.SIGINT, {"fabric": STAY}, 1),
+        (signal.SIGTERM, {"dataplane": STAY}, 3),
+        (signal.SIGHUP, {"dataplane": "echo ready\n" + STAY}, 5),  # no links
     )
     for number, peculiarity, count in stages:
         with Deployment(scene, fake_tree(scene, **peculiarity)) as deployment:
             process = deployment.start("deploy", "--cluster-size", 2)
-            wait(lambda: len(running(scene)) >= count, 20, f"{count} processes", process)
+            wait(lambda: deployment.started() >= count, 20, f"{count} processes", process)
             process.kill(number)
             assert process.finish(20) == 130, process.tail()
             assert "interrupted" in text_of(process), process.tail()
@@ -245,7 +247,7 @@ def test_an_interrupted_deploy_leaves_nothing(scene):
 def test_a_program_that_is_not_ready_fails_the_deploy_with_its_last_words(scene):
     for body, text in (
         ("echo no room here; exit 1\n", "ended before it was ready"),
-        ("echo no room here; exec tail -f /dev/null\n", "within 1 s"),
+        ("echo no room here\n" + STAY, "within 1 s"),
     ):
         with Deployment(scene, fake_tree(scene, dataplane=body)) as deployment:
             shown = deployment.run("deploy", "--cluster-size", 1, "--patience", 1)
@@ -255,17 +257,17 @@ def test_a_program_that_is_not_ready_fails_the_deploy_with_its_last_words(scene)
 
 
 def test_waiting_is_told_every_two_seconds(scene):
-    slow = "exec tail -f /dev/null\n"
-    with Deployment(scene, fake_tree(scene, fabric=slow)) as deployment:
+    with Deployment(scene, fake_tree(scene, fabric=STAY)) as deployment:
         shown = deployment.run("deploy", "--cluster-size", 1, "--patience", 3)
         assert_answers(shown, 1, "waiting for being ready of fabric")
 
 
 def test_a_second_deploy_says_what_runs_and_elsewhere_works(scene):
     with Deployment(scene, fake_tree(scene)) as deployment:
-        deployment.succeed("deploy", "--cluster-size", 2)
+        deployment.succeed("deploy", "--cluster-size", 2, "--name", "first")
         shown = deployment.run("deploy", "--cluster-size", 2)
-        assert_answers(shown, 1, "2 nodes", deployment.directory, "5 of its processes", "destroy")
+        assert_answers(shown, 1, "cluster first, 2 nodes", deployment.directory,
+                       "5 of its processes", "destroy")  # fmt: skip
         assert_answers(deployment.run("status"), 0)
         elsewhere = scene.path("elsewhere")
         os.mkdir(elsewhere)

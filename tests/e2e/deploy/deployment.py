@@ -13,11 +13,12 @@ FABRIC = "tools/ringroad-fabric/ringroad-fabric"
 DATAPLANE = "dataplane/ringroad-dataplane"
 CONTROL = "control/ringroad-control"
 
+# Stays until it is signalled, known by the path of what it stands in for.
+STAY = 'exec -a "$0" tail -f /dev/null\n'
 # What the script waits for, and no more: the last words of a start, and every link.
-FAKE_FABRIC = "echo 'ready: ports'; exec tail -f /dev/null\n"
+FAKE_FABRIC = "echo 'ready: ports'\n" + STAY
 FAKE_DATAPLANE = (
-    "echo 'ready    node'; for n in $(seq 64); do echo \"link     node $n is up\"; done\n"
-    "exec tail -f /dev/null\n"
+    "echo 'ready    node'; for n in $(seq 64); do echo \"link     node $n is up\"; done\n" + STAY
 )
 
 
@@ -61,6 +62,12 @@ class Deployment:
 
     def pid(self, name):
         return self.record(name)[0]
+
+    def started(self):
+        """How many processes are recorded; complete records only."""
+        folder = self.path("processes")
+        names = os.listdir(folder) if os.path.isdir(folder) else []
+        return sum(not name.endswith(".new") for name in names)
 
     def assert_nothing_left(self):
         assert not running(self.scene), f"still running: {running(self.scene)}"
