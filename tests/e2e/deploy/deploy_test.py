@@ -14,7 +14,7 @@ import harness  # noqa: E402  pylint: disable=wrong-import-position
 from deployment import (  # noqa: E402  pylint: disable=wrong-import-position
     CONTROL, DATAPLANE, FABRIC, FAKE_FABRIC, STAY, Deployment, fake_tree, real_tree, running,
 )  # fmt: skip
-from harness import wait  # noqa: E402  pylint: disable=wrong-import-position
+from harness import Skip, wait  # noqa: E402  pylint: disable=wrong-import-position
 
 NAMES = ["fabric"] + [f"node-{n}-{kind}" for n in (1, 2, 3) for kind in ("dataplane", "control")]
 
@@ -302,6 +302,30 @@ def test_only_what_deploy_made_is_removed(scene):
         assert os.listdir(deployment.directory) == ["notes"]
         assert os.path.exists(scene.path("node-1.sock"))
         assert not running(scene)
+
+
+def test_of_two_deploys_at_once_one_has_the_place(scene):
+    with Deployment(scene, fake_tree(scene)) as deployment:
+        both = [deployment.start("deploy", "--cluster-size", 2) for _ in range(2)]
+        codes = sorted(process.finish() for process in both)
+        assert codes == [0, 1], "\n".join(process.tail() for process in both)
+        assert_answers(deployment.run("status"), 0)
+        assert len(running(scene)) == 5, running(scene)
+        deployment.succeed("destroy")
+        deployment.assert_nothing_left()
+
+
+def test_a_strangers_deployment_is_not_believed(scene):
+    if os.geteuid() != 0:
+        raise Skip("making files somebody else's takes root")
+    with Deployment(scene, fake_tree(scene)) as deployment:
+        deployment.succeed("deploy", "--cluster-size", 1)
+        for path in (deployment.directory, deployment.path("deployment")):
+            os.chown(path, 65534, 65534)
+            for command in (("status",), ("start", "1"), ("destroy",)):
+                assert_answers(deployment.run(*command), 1, "belongs to somebody else")
+            os.chown(path, 0, 0)
+        deployment.succeed("destroy")
 
 
 def test_logs_are_shown_and_followed(scene):
