@@ -266,7 +266,6 @@ await_cluster() {
   for ((node = 1; node <= cluster_size; ++node)); do
     await_said_ready "node-$node-dataplane" || exit 1
     await "node-$node-dataplane" "its links" has_links "$node" $((cluster_size - 1)) || exit 1
-    if $with_control; then await_control "$node" || exit 1; fi
     say "node $node   ready   10.77.0.$node:8801, applications at $sockets/node-$node.sock"
   done
 }
@@ -294,6 +293,8 @@ deploy() {
     if ! $with_control; then break; fi
     $dry_run || await_said_ready "node-$node-dataplane" || exit 1
     start_control "$node"
+    # One after the other, so that their metrics' ports stand in the nodes' order.
+    $dry_run || await_control "$node" || exit 1
   done
   if $dry_run; then trap - EXIT; say "nothing was changed: --dry-run"; return 0; fi
   await_cluster

@@ -31,6 +31,12 @@ def alive(pid):
         return False
 
 
+def kill(pid):
+    """Until it is gone: the signal alone says nothing of when."""
+    os.kill(pid, signal.SIGKILL)
+    wait(lambda: not alive(pid), 10, f"process {pid} to end")
+
+
 def assert_answers(process, code, *texts):
     assert process.code == code, f"{process.code} instead of {code}\n{process.tail()}"
     for text in texts:
@@ -69,7 +75,7 @@ def test_messages_flow_and_go_on_after_the_fabric_was_killed_and_started(scene):
         deployment.succeed("deploy", "--cluster-size", 2)
         sink = scene.generator("sink", "--node", deployment.path("node-2.json"))
         sink.wait_for("receives")
-        os.kill(deployment.pid("fabric"), signal.SIGKILL)
+        kill(deployment.pid("fabric"))
         assert_answers(deployment.run("status"), 5, "fabric has died", "start fabric")
         deployment.succeed("start", "fabric")
         assert_answers(deployment.run("status"), 0)
@@ -86,8 +92,8 @@ def test_a_killed_process_is_told_and_started_again(scene):
     with Deployment(scene, real_tree(scene)) as deployment:
         deployment.succeed("deploy", "--cluster-size", 3)
         before = {name: deployment.pid(name) for name in NAMES}
-        os.kill(before["node-2-dataplane"], signal.SIGKILL)
-        os.kill(before["node-3-control"], signal.SIGKILL)
+        kill(before["node-2-dataplane"])
+        kill(before["node-3-control"])
         shown = deployment.run("status")
         assert_answers(shown, 5, "start 2 dataplane", "start 3 control")
         assert sum("dead" in line for line in shown.out) == 2, shown.tail()
@@ -209,8 +215,7 @@ def test_an_id_that_is_somebody_elses_is_not_signalled(scene):
         assert alive(pid)
         deployment.succeed("destroy")
         assert alive(pid)
-        os.kill(pid, signal.SIGKILL)
-        wait(lambda: not alive(pid), 5, "the stranger's end")
+        kill(pid)
         deployment.assert_nothing_left()
 
 
@@ -293,7 +298,7 @@ def test_only_what_deploy_made_is_removed(scene):
         with open(deployment.path("notes"), "w", encoding="utf-8") as file:
             file.write("kept")
         # The socket of a dataplane that was killed, and is by now listened at by another program.
-        os.kill(deployment.pid("node-1-dataplane"), signal.SIGKILL)
+        kill(deployment.pid("node-1-dataplane"))
         other = socket.socket(socket.AF_UNIX)
         other.bind(scene.path("node-1.sock"))
         other.listen()
