@@ -19,6 +19,7 @@ source "$tree/tools/deploy/cluster.sh"
 source "$tree/tools/deploy/resources.sh"
 
 me=deploy_distributed.sh
+exec 3>&2  # for traps: they run wherever a signal came, which may be where stderr is silenced
 say() { printf '%s\n' "$*"; }
 warn() { printf '%s: %s\n' "$me" "$*" >&2; }
 fail_with() {  # exit code, what is wrong, the mend
@@ -248,6 +249,7 @@ make_directory() {
 undo() {
   local status=$?
   trap '' INT TERM HUP
+  exec 2>&3
   if $owned; then
     # A process launched and not yet recorded is still a child of this script.
     local child
@@ -266,6 +268,7 @@ await_cluster() {
   for ((node = 1; node <= cluster_size; ++node)); do
     await_said_ready "node-$node-dataplane" || exit 1
     await "node-$node-dataplane" "its links" has_links "$node" $((cluster_size - 1)) || exit 1
+    if $with_control; then await_control "$node" || exit 1; fi
     say "node $node   ready   10.77.0.$node:8801, applications at $sockets/node-$node.sock"
   done
 }
@@ -278,7 +281,7 @@ deploy() {
   check_programs
   check_place
   trap undo EXIT
-  trap 'warn "interrupted"; exit 130' INT TERM HUP
+  trap 'exec 2>&3; warn "interrupted"; exit 130' INT TERM HUP
   say "deploy   cluster $cluster, $(count_nodes "$cluster_size"), plain: frames are NOT encrypted"
   say "         in $directory"
   report_threads
@@ -294,7 +297,7 @@ deploy() {
     $dry_run || await_said_ready "node-$node-dataplane" || exit 1
     start_control "$node"
     # One after the other, so that their metrics' ports stand in the nodes' order.
-    $dry_run || await_control "$node" || exit 1
+    $dry_run || await_listening "$node" || exit 1
   done
   if $dry_run; then trap - EXIT; say "nothing was changed: --dry-run"; return 0; fi
   await_cluster

@@ -31,16 +31,8 @@ RESULT = json.dumps({
 STAY = 'echo $$ >>"$PIDS"; echo "ready: $*" >&2; exec tail -f /dev/null\n'
 NODE = ('echo $$ >>"$PIDS"; echo ready >&2\n'
         'for n in 1 2 3; do echo "link     node $n is up" >&2; done; exec tail -f /dev/null\n')
-CONTROL = """exec python3 -c '
-import json, os, signal, socket, sys
-with open(sys.argv[2]) as file: path = json.load(file)["control"]["socket"]
-listener = socket.socket(socket.AF_UNIX)
-listener.bind(path)
-listener.listen()
-with open(os.environ["PIDS"], "a") as file: file.write(f"{os.getpid()}\\n")
-signal.pause()
-' "$@"
-"""
+FAKE_CONTROL = os.path.join(HERE, "..", "e2e", "deploy", "fake_control")
+CONTROL = f'echo $$ >>"$PIDS"; exec "{FAKE_CONTROL}" "$@"\n'
 CLI = 'echo "the CLI says $*"\n'
 GENERATE = 'echo $$ >>"$PIDS"; case $1 in sink) echo receives >&2; exec tail -f /dev/null;; esac\n'
 CLUSTER = 7  # the fabric, and two processes of each of three nodes

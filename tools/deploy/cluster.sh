@@ -129,9 +129,26 @@ start_control() {
 }
 
 await_said_ready() { await "$1" "being ready" said "$1" '^ready'; }
-await_control() {
+await_listening() {
   await "node-$1-control" "its socket" listens_at "$sockets/node-$1-control.sock"
 }
+await_control() {
+  await_listening "$1" || return 1
+  await "node-$1-control" "being well (/readyz)" is_well "$1"
+}
+
+# is_well N: its control process says of itself that it is ready: attached, and every link up. While
+# some dataplane does not run there is nothing more to wait for than that it answers. Nor is there
+# where a configuration was changed to serve no HTTP.
+is_well() {
+  local address path=/readyz pid start
+  read_record "node-$1-control" || return 1
+  if ! is_served "$1"; then return 0; fi
+  address=$(listening_port_of "$pid")
+  if (($(live_peers 0) < cluster_size)); then path=/healthz; fi
+  [[ -n $address ]] && answers_ok "$address" "$path"
+}
+is_served() { ! grep -qE '"listen": *""' "$(config_of "$1")"; }
 
 # links_up N: how many links node N's dataplane has up, by the last it said of each.
 links_up() {
@@ -141,7 +158,7 @@ links_up() {
 }
 has_links() { (($(links_up "$1") >= $2)); }
 
-# live_peers N: how many dataplanes of other nodes run.
+# live_peers N: how many dataplanes of other nodes than N run.
 live_peers() {
   local peer count=0
   for ((peer = 1; peer <= cluster_size; ++peer)); do

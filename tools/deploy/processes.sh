@@ -72,8 +72,8 @@ launch() {
   log=$(log_of "$name")
   if $dry_run; then say "would start  $*"; return 0; fi
   log_offset[$name]=$(stat -c %s "$log" 2>/dev/null || echo 0)
-  # Descriptor 9 is the lock on the deployment, which must not live on in what it starts.
-  setsid "$@" >>"$log" 2>&1 </dev/null 9>&- &
+  # The script's own descriptors (9 is the lock on the deployment) must not live on in others.
+  setsid "$@" >>"$log" 2>&1 </dev/null 3>&- 9>&- &
   child=$!
   printf '%s %s\n' "$child" "$(proc_field "$child" 22 || echo 0)" >"$(record_of "$name").new"
   mv "$(record_of "$name").new" "$(record_of "$name")"
@@ -173,3 +173,13 @@ listens_at() {
   awk -v path="$1" '$4 == "00010000" && substr($0, length($0) - length(path)) == " " path \
     { found = 1; exit } END { exit !found }' /proc/net/unix
 }
+
+# answers_ok ADDRESS:PORT PATH: HTTP there answers 200, within two seconds. In a shell of its own,
+# which alone suffers when the other end goes away.
+answers_ok() (
+  reply=''
+  exec 8<>"/dev/tcp/${1%:*}/${1##*:}" || exit 1
+  printf 'GET %s HTTP/1.0\r\nHost: %s\r\n\r\n' "$2" "$1" >&8
+  read -r -t 2 reply <&8
+  [[ $reply == "HTTP/1."?" 200 "* ]]
+) 2>/dev/null
