@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """tools/quickstart's own logic, on stand-ins for the programs it drives.
 
-What matters most about it is what it leaves behind: nothing, whether it went well, a program failed
-or somebody interrupted it. The real programs are driven by the end-to-end tests.
+What matters most about it is what it leaves behind: the cluster it deployed when it went well, and
+nothing when a program failed or somebody interrupted it. The real programs are driven by the
+end-to-end tests.
 """
 import json
 import os
@@ -17,41 +18,72 @@ import tap
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 QUICKSTART = os.path.join(HERE, "..", "..", "tools", "quickstart")
+DEPLOY = os.path.join(HERE, "..", "..", "tools", "deploy_distributed.sh")
 PROGRAMS = {"fabric": "tools/ringroad-fabric/ringroad-fabric",
             "node": "dataplane/ringroad-dataplane",
+            "control": "control/ringroad-control",
+            "cli": "tools/ringroad/ringroad",
             "generator": "tools/ringroad-gen/ringroad-gen"}
 RESULT = json.dumps({
     "received": 1000, "lost": 0, "duplicated": 0, "reordered": 0, "corrupted": 0,
     "msgs_per_s": 500.0, "goodput_bits_per_s": 1e6,
     "latency_ns": {"p50": 1500, "p99": 2_500_000, "max": 3_000_000}})
 STAY = 'echo $$ >>"$PIDS"; echo "ready: $*" >&2; exec tail -f /dev/null\n'
+NODE = ('echo $$ >>"$PIDS"; echo ready >&2\n'
+        'for n in 1 2 3; do echo "link     node $n is up" >&2; done; exec tail -f /dev/null\n')
+FAKE_CONTROL = os.path.join(HERE, "..", "e2e", "deploy", "fake_control")
+CONTROL = f'echo $$ >>"$PIDS"; exec "{FAKE_CONTROL}" "$@"\n'
+CLI = 'echo "the CLI says $*"\n'
 GENERATE = 'echo $$ >>"$PIDS"; case $1 in sink) echo receives >&2; exec tail -f /dev/null;; esac\n'
+CLUSTER = 7  # the fabric, and two processes of each of three nodes
+
+
+def is_alive(pid):
+    """Neither gone nor a zombie: where process 1 is no init, nobody collects orphans."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rsplit(") ", 1)[1][0] not in "ZX"
+    except OSError:
+        return False
 
 
 class Stage:
-    """A build directory of stand-ins, and a place that must be empty again afterwards."""
+    """A build directory of stand-ins, and places that must be empty again afterwards. A body of
+    None stands for a program that the build does not know."""
 
     def __init__(self, **bodies):
         self.folder = tempfile.TemporaryDirectory()
         self.root = self.folder.name
         self.temporary = os.path.join(self.root, "tmp")
+        self.runtime = os.path.join(self.root, "run")
         self.pids = os.path.join(self.root, "pids")
+        self.environment = dict(os.environ, TMPDIR=self.temporary, PIDS=self.pids,
+                                RINGROAD_RUNTIME_DIR=self.runtime)
         os.mkdir(self.temporary)
-        bodies = {"fabric": STAY, "node": STAY, "generator": GENERATE + f"echo '{RESULT}'\n",
-                  **bodies}
-        for name, path in PROGRAMS.items():
-            full = os.path.join(self.root, path)
+        self.write({"fabric": STAY, "node": NODE, "control": CONTROL, "cli": CLI,
+                    "generator": GENERATE + f"echo '{RESULT}'\n", **bodies})
+        self.start()
+
+    def write(self, bodies):
+        bodies = {name: body for name, body in bodies.items() if body is not None}
+        for name, body in bodies.items():
+            full = os.path.join(self.root, PROGRAMS[name])
             os.makedirs(os.path.dirname(full), exist_ok=True)
             with open(full, "w", encoding="utf-8") as file:
-                file.write("#!/bin/sh\n" + bodies[name])
+                file.write("#!/bin/sh\n" + body)
             os.chmod(full, stat.S_IRWXU)
         with open(os.path.join(self.root, "build.ninja"), "w", encoding="utf-8") as file:
-            file.write("".join(f"build {path}: phony\n" for path in PROGRAMS.values()))
-        environment = dict(os.environ, TMPDIR=self.temporary, PIDS=self.pids)
+            file.write("".join(f"build {PROGRAMS[name]}: phony\n" for name in bodies))
+
+    def start(self):
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
             [QUICKSTART, "--no-setup", "--build-dir", self.root, "--seconds", "1"],
-            env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True)
+
+    def deploy(self, *words):
+        return subprocess.run([DEPLOY, *words], env=self.environment, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=30, check=False)
 
     def started(self):
         if not os.path.exists(self.pids):
@@ -63,20 +95,70 @@ class Stage:
         output, errors = self.process.communicate(timeout=30)
         return self.process.returncode, output, errors
 
+    def running(self):
+        return [pid for pid in self.started() if is_alive(pid)]
+
     def assert_nothing_left(self):
-        running = [pid for pid in self.started() if os.path.exists(f"/proc/{pid}")]
-        assert not running, f"still running: {running}"
-        assert not os.listdir(self.temporary), os.listdir(self.temporary)
+        assert not self.running(), f"still running: {self.running()}"
+        for folder in (self.temporary, self.runtime):
+            assert not os.path.exists(folder) or not os.listdir(folder), os.listdir(folder)
 
 
 def test_whole_run():
-    """A run prints a line a step and a table, and leaves nothing."""
+    """A run prints a line a step, what the CLI says and a table, and leaves its cluster."""
     stage = Stage()
     code, output, errors = stage.finish()
     assert code == 0, output + errors
     assert all(f"[{n}/6]" in output for n in range(1, 7)), output
     assert output.count("2.5 ms") == 4, output
-    assert len(stage.started()) == 8, stage.started()
+    for text in ("the CLI says cluster status", "the CLI says link show", "running    three nodes",
+                 "deploy_distributed.sh destroy"):
+        assert text in output, output
+    assert len(stage.started()) == CLUSTER + 5, stage.started()
+    assert len(stage.running()) == CLUSTER, stage.running()
+    assert not os.listdir(stage.temporary), os.listdir(stage.temporary)
+    assert stage.deploy("status").returncode == 0
+    assert stage.deploy("destroy").returncode == 0
+    stage.assert_nothing_left()
+
+
+def test_second_run():
+    """A second run replaces the first one's cluster."""
+    stage = Stage()
+    assert stage.finish()[0] == 0
+    first = stage.running()
+    stage.start()
+    code, output, errors = stage.finish()
+    assert code == 0 and "an earlier quickstart's were ended" in output, output + errors
+    second = stage.running()
+    assert len(second) == CLUSTER and not set(first) & set(second), (first, second)
+    assert stage.deploy("destroy").returncode == 0
+    stage.assert_nothing_left()
+
+
+def test_cluster_of_somebody_else():
+    """A cluster that no quickstart deployed is left alone, and is told before anything is built."""
+    stage = Stage()
+    assert stage.finish()[0] == 0
+    assert stage.deploy("destroy").returncode == 0
+    deployed = stage.deploy("deploy", "--cluster-size", "3", "--build", stage.root)
+    assert deployed.returncode == 0, deployed.stderr
+    before = stage.running()
+    stage.start()
+    code, output, errors = stage.finish()
+    assert code == 1 and "destroy" in errors and "[1/6]" not in output, output + errors
+    assert stage.running() == before
+    assert stage.deploy("destroy").returncode == 0
+    stage.assert_nothing_left()
+
+
+def test_without_control_and_cli():
+    """Where the build knows no control process and no CLI, the cluster does without."""
+    stage = Stage(control=None, cli=None)
+    code, output, errors = stage.finish()
+    assert code == 0 and "the CLI says" not in output, output + errors
+    assert len(stage.running()) == 4, stage.running()
+    assert stage.deploy("destroy").returncode == 0
     stage.assert_nothing_left()
 
 
@@ -99,7 +181,8 @@ def test_failing_program():
 def test_interruption():
     """Interrupted at any point, it stops what it started."""
     hang = GENERATE + "exec tail -f /dev/null\n"
-    for number, count in ((signal.SIGTERM, 1), (signal.SIGHUP, 3), (signal.SIGTERM, 5)):
+    for number, count in ((signal.SIGTERM, 1), (signal.SIGHUP, 3), (signal.SIGINT, CLUSTER - 1),
+                          (signal.SIGTERM, CLUSTER + 1), (signal.SIGHUP, CLUSTER + 2)):
         stage = Stage(generator=hang)
         deadline = time.monotonic() + 20
         while len(stage.started()) < count and time.monotonic() < deadline:

@@ -1,0 +1,221 @@
+# shellcheck shell=bash
+# What a deployment consists of: its directory, its configurations, the fabric, and when a node is
+# ready. Sourced by deploy_distributed.sh.
+#
+# The directory holds deployment (the marker, written first and removed last: nothing without it is
+# ever removed), node-N.json, processes/, logs/ and tmp/. Sockets have the names that every program
+# looks for, and lie in the runtime directory for the deployment whose directory was not chosen, so
+# that the CLI finds them unasked, and else in the directory itself.
+
+# shellcheck disable=SC2154,SC2034  # variables shared with the script that sources this
+
+fabric_program=tools/ringroad-fabric/ringroad-fabric
+dataplane_program=dataplane/ringroad-dataplane
+control_program=control/ringroad-control
+cli_program=tools/ringroad/ringroad
+
+# As dataplane/config_paths.cc finds it.
+runtime_directory() {
+  if [[ ${RINGROAD_RUNTIME_DIR:-} == /* ]]; then printf '%s' "$RINGROAD_RUNTIME_DIR"
+  elif [[ -w /run/ringroad && -x /run/ringroad ]]; then printf '/run/ringroad'
+  elif [[ ${XDG_RUNTIME_DIR:-} == /* ]]; then printf '%s/ringroad' "$XDG_RUNTIME_DIR"
+  else printf '/tmp/ringroad-%s' "$UID"
+  fi
+}
+
+marker() { printf '%s/deployment' "$directory"; }
+config_of() { printf '%s/node-%s.json' "$directory" "$1"; }
+
+# Reads KEY=value lines of the marker into the variables named; other lines are ignored.
+read_marker() {
+  local key value
+  while IFS='=' read -r key value; do
+    case $key in
+      cluster | cluster_size | build | sockets | with_control | made_directory | made_sockets)
+        printf -v "$key" '%s' "$value" ;;
+    esac
+  done <"$(marker)"
+  [[ $cluster_size =~ ^([1-9]|[1-5][0-9]|6[0-4])$ && $sockets == /* && $build == /* &&
+    "$with_control $made_directory $made_sockets" =~ ^((true|false)\ ?){3}$ ]] ||
+    fail "$(marker): is damaged" "end what runs by hand (ps -C ringroad-dataplane), then rm it"
+}
+
+write_marker() {  # at a path
+  printf '%s\n' "cluster=$cluster" "cluster_size=$cluster_size" "build=$build" "sockets=$sockets" \
+    "with_control=$with_control" "made_directory=$made_directory" \
+    "made_sockets=$made_sockets" >"$1"
+}
+
+# Sockets have 107 bytes for their path, and configurations are JSON written without escapes.
+check_path() {
+  [[ $1 =~ ^/[][A-Za-z0-9/._@+,:=\ ~-]*$ ]] ||
+    wrong_usage "--directory: \"$1\" has characters besides letters, digits and /._@+,:=~-"
+  local longest="$1/node-64-control.sock"
+  ((${#longest} <= 107)) ||
+    wrong_usage "--directory: $1 is too long for sockets in it (at most 86 bytes)"
+}
+
+check_programs() {
+  local program missing=()
+  local wanted=("$fabric_program" "$dataplane_program")
+  ! $with_control || wanted+=("$control_program")
+  for program in "${wanted[@]}"; do
+    [[ -x $build/$program ]] || missing+=("$program")
+  done
+  ((${#missing[@]})) || return 0
+  local mend="meson setup $build && ninja -C $build ${missing[*]}"
+  [[ ! -f $build/build.ninja ]] || mend="ninja -C $build ${missing[*]}"
+  [[ ${missing[*]} != "$control_program" ]] ||
+    mend+="    or --without-control, for nodes without CLI and metrics"
+  fail "$build: not built there: ${missing[*]}" "$mend"
+}
+
+# --- configurations --------------------------------------------------------------------------
+
+# The buffers of a node grow with its peers, and a cluster's with their square: beyond 8 nodes, each
+# link keeps less, so that 64 nodes fit a small machine. Empty when the defaults do.
+write_limits() {
+  ((cluster_size > 8)) || return 0
+  local held=512
+  while ((held * cluster_size > 4096)); do ((held /= 2)); done
+  printf '\n  "limits": {"queue_messages": 256, "window_messages": 256, "held_frames": %d},' "$held"
+}
+
+write_peers() {
+  local self=$1 peer separator=''
+  for ((peer = 1; peer <= cluster_size; ++peer)); do
+    ((peer != self)) || continue
+    printf '%s    {"node_id": %d, "zone": "az-%d",\n' "$separator" "$peer" $(((peer - 1) % 3 + 1))
+    printf '     "endpoints": [{"address": "10.77.0.%d", "port": 8801}]}' "$peer"
+    separator=$',\n'
+  done
+}
+
+write_config() {
+  local self=$1
+  if $dry_run; then say "would write  $(config_of "$self")"; return 0; fi
+  cat >"$(config_of "$self")" <<JSON
+{
+  "cluster": {"name": "$cluster"},
+  "local_node": {
+    "node_id": $self, "zone": "az-$(((self - 1) % 3 + 1))",
+    "bind_address": "10.77.0.$self", "bind_port": 8801
+  },
+  "cluster_nodes": [
+$(write_peers "$self")
+  ],
+  "security": {"tls": {"enabled": false}},
+  "ports": [{"kind": "memif", "role": "slave", "socket": "$sockets/fabric.sock", "id": $self}],
+  "cpu": {"io_lcores": 1},
+  "memory": {"mode": "$memory_mode"},$(write_limits)
+  "host": {"socket": "$sockets/node-$self.sock"},
+  "control": {"socket": "$sockets/node-$self-control.sock", "group": ""},
+  "metrics": {"listen": "127.0.0.1:9090"}
+}
+JSON
+}
+
+# --- starting --------------------------------------------------------------------------------
+
+start_fabric() {
+  launch fabric "$build/$fabric_program" run --ports "$cluster_size" \
+    --socket "$sockets/fabric.sock" --control "$sockets/fabric-control.sock"
+}
+start_dataplane() {
+  launch "node-$1-dataplane" "$build/$dataplane_program" --config "$(config_of "$1")"
+}
+start_control() {
+  launch "node-$1-control" "$build/$control_program" --config "$(config_of "$1")"
+}
+
+await_said_ready() { await "$1" "being ready" said "$1" '^ready'; }
+await_listening() {
+  await "node-$1-control" "its socket" listens_at "$sockets/node-$1-control.sock"
+}
+await_control() {
+  await_listening "$1" || return 1
+  await "node-$1-control" "being well (/readyz)" is_well "$1"
+}
+
+# is_well N: its control process says of itself that it is ready: attached, and every link up. While
+# some dataplane does not run there is nothing more to wait for than that it answers. Nor is there
+# where a configuration was changed to serve no HTTP.
+is_well() {
+  local address path=/readyz pid start
+  read_record "node-$1-control" || return 1
+  if ! is_served "$1"; then return 0; fi
+  address=$(listening_port_of "$pid")
+  if (($(live_peers 0) < cluster_size)); then path=/healthz; fi
+  [[ -n $address ]] && answers_ok "$address" "$path"
+}
+is_served() { ! grep -qE '"listen": *""' "$(config_of "$1")"; }
+
+# links_up N: how many links node N's dataplane has up, by the last it said of each.
+links_up() {
+  said_since "node-$1-dataplane" |
+    awk '/^link +node [0-9]+ is (up|down)/ { last[$3] = $5 }
+      END { for (peer in last) count += last[peer] == "up"; print count + 0 }'
+}
+has_links() { (($(links_up "$1") >= $2)); }
+
+# live_peers N: how many dataplanes of other nodes than N run.
+live_peers() {
+  local peer count=0
+  for ((peer = 1; peer <= cluster_size; ++peer)); do
+    if ((peer != $1)) && is_running "node-$peer-dataplane"; then ((++count)); fi
+  done
+  echo "$count"
+}
+
+# --- ending ----------------------------------------------------------------------------------
+
+# Of a socket's file whose process was killed. One that is listened at belongs to somebody.
+remove_socket() {
+  [[ -S $1 ]] || return 0
+  if listens_at "$1"; then
+    warn "$1: left there, some process of another deployment listens at it"
+  else
+    rm -f "$1"
+  fi
+}
+
+remove_sockets() {
+  local node
+  remove_socket "$sockets/fabric.sock"
+  remove_socket "$sockets/fabric-control.sock"
+  for ((node = 1; node <= cluster_size; ++node)); do
+    remove_socket "$sockets/node-$node.sock"
+    remove_socket "$sockets/node-$node-control.sock"
+  done
+}
+
+process_names() {
+  local node
+  for ((node = cluster_size; node >= 1; --node)); do
+    printf '%s\n' "node-$node-control" "node-$node-dataplane"
+  done
+  echo fabric
+}
+
+# end_all: everything of this deployment that runs.
+end_all() {
+  local name running=()
+  while read -r name; do
+    ! read_record "$name" || running+=("$name")
+  done < <(process_names)
+  ((${#running[@]} == 0)) || terminate "${running[@]}"
+}
+
+# remove_directory: what deploy made, the marker last.
+remove_directory() {
+  local node
+  if $dry_run; then say "would remove $directory"; return 0; fi
+  remove_sockets
+  for ((node = 1; node <= cluster_size; ++node)); do rm -f "$(config_of "$node")"*; done
+  rm -rf "$directory/processes" "$directory/logs" "$directory/tmp"
+  rm -f "$(marker)"
+  if $made_directory; then
+    rmdir "$directory" 2>/dev/null || warn "$directory: left there, it holds files of somebody else"
+  fi
+  if $made_sockets; then rmdir "$sockets" 2>/dev/null || true; fi
+}
