@@ -53,8 +53,8 @@ class ConfigurationTest : public testing::Test {
  protected:
   ConfigurationTest() {
     std::ofstream(path_) << small().dump();
-    configuration_ = std::make_unique<Configuration>(path_, *read_config(path_), recorder_,
-                                                     [this] { ++told_; });
+    configuration_ =
+        std::make_unique<Configuration>(path_, *read_config(path_), recorder_, [this] { ++told_; });
   }
 
   RpcResult wait_for(asio::awaitable<RpcResult> result) {
@@ -131,8 +131,7 @@ TEST_F(ConfigurationTest, ChangesAtOnceWhatCanAndNamesWhatTakesARestart) {
 TEST_F(ConfigurationTest, SaysWhatWouldChangeAndChangesNothing) {
   Json next = small();
   next["cpu"]["idle"] = "poll";
-  const RpcResult result =
-      wait_for(configuration_->apply({.document = next, .dry_run = true}));
+  const RpcResult result = wait_for(configuration_->apply({.document = next, .dry_run = true}));
   EXPECT_EQ(effects(result), "/cpu/idle now \n");
   EXPECT_EQ(std::get<Json>(result)["dry_run"], true);
   EXPECT_EQ(effects(configuration_->diff(next)), "/cpu/idle now \n");

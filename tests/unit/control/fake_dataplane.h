@@ -1,6 +1,6 @@
-// A dataplane's side of the control channel on a thread of its own, made of the real ControlChannel:
-// it answers control's hello, takes commands, and shows the report it was given. Killed (destroyed)
-// and made again, it is a dataplane that restarted.
+// A dataplane's side of the control channel on a thread of its own, made of the real
+// ControlChannel: it answers control's hello, takes commands, and shows the report it was given.
+// Destroyed and made again, it is a dataplane that died and restarted.
 #pragma once
 
 #include <poll.h>

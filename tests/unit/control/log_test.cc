@@ -18,9 +18,8 @@ class LogTest : public testing::Test {
     Log log(std::make_shared<spdlog::sinks::ostream_sink_st>(text), options);
     log.debug("too fine");
     log.warning("no \"link\"\n", {{"node", 2}, {"name", "node-2"}, {"why", "a b"}, {"no", ""}});
-    return std::regex_replace(text.str(),
-                              std::regex(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d)"),
-                              "TIME");
+    return std::regex_replace(
+        text.str(), std::regex(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d)"), "TIME");
   }
 };
 

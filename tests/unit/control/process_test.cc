@@ -42,8 +42,7 @@ class ProcessTest : public testing::Test {
     const auto config = read_config(path_);
     RR_CHECK(config.ok());
     process_ = std::make_unique<ControlProcess>(
-        loop_,
-        ControlProcess::Options{.config_file = path_, .config = *config, .version = "0.0.1"},
+        loop_, ControlProcess::Options{.config_file = path_, .config = *config, .version = "0.0.1"},
         log_);
     RR_CHECK(process_->start().ok());
     thread_ = std::thread([this] { loop_.run(); });
@@ -189,8 +188,7 @@ TEST_F(ProcessTest, PingsThroughTheLink) {
   EXPECT_EQ(kind_of(call("ping", {{"peer_id", 3}})), "unreachable");
   EXPECT_EQ(kind_of(call("ping", {{"peer_id", 1}})), "not_found");
   EXPECT_EQ(kind_of(call("ping", {{"peer_id", 9}})), "not_found");
-  EXPECT_EQ(kind_of(call("ping",
-                         {{"peer_id", 2}, {"bytes", 1'000}, {"timeout_seconds", 0.05}})),
+  EXPECT_EQ(kind_of(call("ping", {{"peer_id", 2}, {"bytes", 1'000}, {"timeout_seconds", 0.05}})),
             "timed_out");
   EXPECT_EQ(call("link.reset", {{"peer_id", 2}})["peer_id"], 2);
   EXPECT_EQ(dataplane_->commands().back().kind, ControlCommandKind::kResetLink);
@@ -205,7 +203,11 @@ TEST_F(ProcessTest, OutlivesItsDataplaneAndAttachesToTheNext) {
     return {.answered = false};
   });
   TestClient asker(directory_ / "control.sock");
-  asker.send(R"({"jsonrpc":"2.0","id":1,"method":"ping","params":{"peer_id":2,"timeout_seconds":60}})"
+  asker.send(Json{{"jsonrpc", "2.0"},
+                  {"id", 1},
+                  {"method", "ping"},
+                  {"params", {{"peer_id", 2}, {"timeout_seconds", 60}}}}
+                 .dump() +
              "\n");
   ASSERT_TRUE(becomes_true([&] { return has_ping.load(); }));
   dataplane_.reset();
@@ -332,9 +334,8 @@ TEST_F(ProcessTest, CapturesWhatTheFilterLetsThrough) {
   EXPECT_EQ(wrong["error"]["code"], -32602) << wrong;
   EXPECT_EQ(kind_of(call("capture.stop")), "not_found");
   EXPECT_EQ(kind_of(call("capture.start", {{"port", 1}})), "not_found");
-  EXPECT_EQ(call("capture.start",
-                 {{"filter", "udp port 8801"}, {"packets_max", 2}, {"snap_bytes", 60}})["link_type"],
-            1);
+  const Json params = {{"filter", "udp port 8801"}, {"packets_max", 2}, {"snap_bytes", 60}};
+  EXPECT_EQ(call("capture.start", params)["link_type"], 1);
   TestClient other(directory_ / "control.sock");
   EXPECT_EQ(kind_of(other.call("capture.start")), "conflict");
   for (const int port : {8'801, 99, 8'801, 8'801}) {

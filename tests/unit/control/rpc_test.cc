@@ -10,8 +10,8 @@
 #include <thread>
 
 #include "asio/post.hpp"
-#include "asio/steady_timer.hpp"
 #include "asio/redirect_error.hpp"
+#include "asio/steady_timer.hpp"
 #include "asio/use_awaitable.hpp"
 #include "control/rpc/server.h"
 #include "dataplane/host/listener.h"
@@ -205,8 +205,7 @@ TEST_F(Rpc, TakesNoMoreRequestsThanMayBeUnderWay) {
   TestClient client(path_);
   std::string requests;
   for (int i = 0; i < 40; ++i) {
-    requests +=
-        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{\"peer_id\":2}}\n";
+    requests += "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{\"peer_id\":2}}\n";
   }
   client.send(requests);
   EXPECT_TRUE(becomes_true([this] { return echo_.waiting == 32; }));
