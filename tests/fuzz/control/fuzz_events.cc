@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <memory>
+#include <span>
 
 #include "control/answers.h"
 #include "control/dataplane_channel.h"

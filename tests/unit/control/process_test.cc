@@ -140,7 +140,7 @@ TEST_F(ProcessTest, AnswersEveryMethodThatOnlyTells) {
   }
   const Json status = call("node.status");
   EXPECT_EQ(status["dataplane"]["process_id"], 4'242);
-  EXPECT_GE(status["dataplane"]["uptime_seconds"], 60.0);
+  EXPECT_GE(status["dataplane"]["uptime_seconds"].get<double>(), 60.0);
   EXPECT_EQ(status["buffers_free"], 4'000);
   EXPECT_EQ(status["drops"]["udp checksum"], 3);
   EXPECT_EQ(call("cluster.members")["members"].size(), 3u);
@@ -354,7 +354,7 @@ TEST_F(ProcessTest, CapturesWhatTheFilterLetsThrough) {
     std::string bytes;
     ASSERT_TRUE(absl::Base64Unescape(told["params"]["bytes"].get<std::string>(), &bytes));
     EXPECT_EQ(bytes.size(), 60u);
-    EXPECT_GT(told["params"]["time_nanoseconds"], 1'600'000'000'000'000'000);
+    EXPECT_GT(told["params"]["time_nanoseconds"].get<std::int64_t>(), 1'600'000'000'000'000'000);
   }
   const Json end = Json::parse(client_->line().value_or("{}"));
   EXPECT_EQ(end["method"], "capture.end");
