@@ -21,7 +21,7 @@ struct ConfigChange {
   std::string restart;      // of what; empty: it changes now
 };
 
-// In the file's order, peers first.
+// Peers first, then the rest by pointer.
 std::vector<ConfigChange> changes_between(const NodeConfig& before, const NodeConfig& after);
 
 // One command to the dataplane, and how it is taken back.

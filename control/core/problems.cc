@@ -77,8 +77,9 @@ class Finder {
         waits(node.node, peer.node, absl::StrFormat("messages wait for node %d", peer.node.value));
       }
       // A link between two others is told once, by its lower end when that one speaks.
-      const bool told_by_peer =
-          peer.is_fresh(now_) && peer.node < node.node && peer.node != view_.self();
+      const bool told_by_peer = peer.is_fresh(now_) && peer.node < node.node &&
+                                peer.node != view_.self() &&
+                                (peer.summary->links_up & node_bit(node.node)) == 0;
       if (peer.node == view_.self() || told_by_peer) continue;
       if ((summary.links_up & node_bit(peer.node)) == 0) {
         link_down(node.node, peer.node, std::nullopt);

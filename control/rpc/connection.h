@@ -1,7 +1,8 @@
 // One client of the RPC server: two coroutines, one that reads lines and has them answered, one
 // that writes. Kept alive by the coroutines and by the server's list.
 //
-// Invariant: at most kRpcRequestsMax requests are under way; until one ends nothing more is read.
+// Invariant: a line is taken only while fewer than kRpcRequestsMax requests are under way; those of
+// a batch are answered one after the other.
 // Invariant: at most RpcLimits::waiting_bytes_max bytes wait to be written.
 #pragma once
 

@@ -1,0 +1,228 @@
+// The control process's cores: what a node tells another, what follows from it, and what is said of
+// it to people.
+#include <gtest/gtest.h>
+
+#include "control/core/cluster_view.h"
+#include "control/core/problems.h"
+#include "control/core/rates.h"
+#include "control/core/summary.h"
+
+namespace ringroad::control {
+namespace {
+
+constexpr NodeId kOne{1}, kTwo{2}, kThree{3};
+constexpr Nanos kStart = seconds(100);
+
+std::uint64_t bits(std::initializer_list<NodeId> nodes) {
+  std::uint64_t mask = 0;
+  for (NodeId node : nodes) mask |= node_bit(node);
+  return mask;
+}
+
+Summary told(NodeId node, std::uint64_t links_up) {
+  Summary summary;
+  summary.node = node;
+  summary.links_up = links_up;
+  summary.links_configured = 2;
+  return summary;
+}
+
+TEST(Rates, AreOfTheTimeBetween) {
+  EXPECT_DOUBLE_EQ(rate_between(100, 300, milliseconds(500)), 400);
+  EXPECT_DOUBLE_EQ(rate_between(300, 100, seconds(1)), 0) << "a counter went back: it began anew";
+  EXPECT_DOUBLE_EQ(rate_between(100, 300, Nanos{0}), 0);
+  EXPECT_DOUBLE_EQ(share_between(0, 250'000'000, seconds(1)), 0.25);
+  EXPECT_DOUBLE_EQ(share_between(0, 5'000'000'000, seconds(1)), 1) << "never more than all of it";
+}
+
+TEST(HistogramWindow, ForgetsWhatIsOlderThanItsTicks) {
+  LatencyHistogram total;
+  HistogramWindow window;
+  total.record(1'000'000, 100);
+  EXPECT_EQ(window.recent(total).count(), 100u);
+  for (std::size_t i = 0; i < HistogramWindow::kTicks; ++i) window.tick(total);
+  EXPECT_EQ(window.recent(total).count(), 0u);
+  total.record(10, 7);
+  EXPECT_EQ(window.recent(total).count(), 7u);
+  const LatencyHistogram of_another_dataplane;
+  window.tick(of_another_dataplane);
+  EXPECT_EQ(window.recent(of_another_dataplane).count(), 0u);
+}
+
+TEST(Summary, ArrivesAsItWasSent) {
+  Summary summary = told(kTwo, bits({kOne, kThree}));
+  summary.problems = kProblemPortDown;
+  summary.applications = 3;
+  summary.links_waiting = bits({kOne});
+  summary.drops_per_second = 12;
+  summary.messages_sent_per_second = 412'000.5;
+  summary.messages_received_per_second = 0.25;
+  summary.round_trip_p99 = microseconds(9);
+  summary.uptime = seconds(77);
+  summary.config_version = 4;
+  const auto bytes = encode(summary);
+  const auto read = decode_summary(kTwo, bytes);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->node, kTwo);
+  EXPECT_EQ(read->problems, kProblemPortDown);
+  EXPECT_EQ(read->applications, 3u);
+  EXPECT_EQ(read->links_up, summary.links_up);
+  EXPECT_EQ(read->links_waiting, summary.links_waiting);
+  EXPECT_EQ(read->links_configured, 2u);
+  EXPECT_EQ(read->drops_per_second, 12u);
+  EXPECT_DOUBLE_EQ(read->messages_sent_per_second, 412'000.5);
+  EXPECT_DOUBLE_EQ(read->messages_received_per_second, 0.25);
+  EXPECT_EQ(read->round_trip_p99, microseconds(9));
+  EXPECT_EQ(read->uptime, seconds(77));
+  EXPECT_EQ(read->config_version, 4u);
+}
+
+TEST(Summary, IsBelievedOnlyWhenItCanBeTrue) {
+  const auto good = encode(told(kTwo, bits({kOne})));
+  EXPECT_FALSE(decode_summary(kThree, good)) << "of another node than the one that sent it";
+  EXPECT_FALSE(decode_summary(kTwo, std::span(good).first(kSummaryBytes - 1)));
+  EXPECT_FALSE(decode_summary(kTwo, {}));
+  for (const std::size_t at : {0u, 4u, 6u, 13u, 33u, 47u, 55u, 63u, 71u}) {
+    auto bad = good;
+    bad[at] = std::byte{0xff};
+    EXPECT_FALSE(decode_summary(kTwo, bad)) << "byte " << at;
+  }
+}
+
+TEST(ClusterView, TellsUpDegradedDownAndUnknown) {
+  ClusterView view(kOne, std::array{kTwo, kThree}, kStart);
+  const auto state = [&](NodeId node) { return view.find(node)->state; };
+  view.tick(kStart);
+  EXPECT_EQ(state(kOne), NodeState::kDown) << "no dataplane is attached";
+  EXPECT_EQ(state(kTwo), NodeState::kUnknown) << "and so nothing is known of others";
+
+  view.on_links(bits({kTwo, kThree}), kStart);
+  view.on_summary(told(kOne, bits({kTwo, kThree})), kStart);
+  view.on_summary(told(kTwo, bits({kOne, kThree})), kStart);
+  view.on_summary(told(kThree, bits({kTwo})), kStart);
+  view.tick(kStart);
+  EXPECT_EQ(state(kOne), NodeState::kUp);
+  EXPECT_EQ(state(kTwo), NodeState::kUp);
+  EXPECT_EQ(state(kThree), NodeState::kDegraded) << "one of its two links is down";
+
+  view.on_links(bits({kTwo}), kStart);
+  view.tick(kStart);
+  EXPECT_EQ(state(kThree), NodeState::kDegraded) << "node 2 still sees it";
+  view.on_summary(told(kTwo, bits({kOne})), kStart);
+  view.tick(kStart);
+  EXPECT_EQ(state(kThree), NodeState::kDown) << "nobody sees it";
+
+  view.tick(kStart + ClusterView::kFresh);
+  EXPECT_EQ(state(kTwo), NodeState::kUnknown) << "its link is up and it tells nothing";
+  EXPECT_EQ(view.find(kTwo)->since, kStart + ClusterView::kFresh);
+}
+
+TEST(ClusterView, KeepsWhatItKnowsWhenPeersComeAndGo) {
+  ClusterView view(kTwo, std::array{kThree}, kStart);
+  EXPECT_TRUE(view.on_summary(told(kThree, bits({kTwo})), kStart));
+  EXPECT_FALSE(view.on_summary(told(kOne, bits({kTwo})), kStart)) << "no member";
+  view.set_peers(std::array{kThree, kOne}, kStart + seconds(1));
+  ASSERT_EQ(view.nodes().size(), 3u);
+  EXPECT_EQ(view.nodes()[0].node, kOne);
+  EXPECT_TRUE(view.find(kThree)->summary);
+  EXPECT_FALSE(view.find(kOne)->summary);
+  view.set_peers(std::array{kOne}, kStart + seconds(2));
+  EXPECT_EQ(view.find(kThree), nullptr);
+}
+
+class Problems : public testing::Test {
+ protected:
+  Problems() : view_(kOne, std::array{kTwo, kThree}, kStart) {
+    facts_.attached = true;
+    facts_.buffers = facts_.buffers_free = 1'000;
+    facts_.links = {{.peer = kTwo, .up = true, .since = kStart},
+                    {.peer = kThree, .up = true, .since = kStart}};
+    view_.on_links(bits({kTwo, kThree}), kStart);
+    view_.on_summary(told(kOne, bits({kTwo, kThree})), now_);
+    view_.on_summary(told(kTwo, bits({kOne, kThree})), now_);
+    view_.on_summary(told(kThree, bits({kOne, kTwo})), now_);
+  }
+
+  std::vector<Problem> find() {
+    view_.tick(now_);
+    return find_problems(view_, facts_, now_);
+  }
+
+  Nanos now_ = kStart + seconds(38);
+  ClusterView view_;
+  LocalFacts facts_;
+};
+
+TEST_F(Problems, AreNoneWhenAllIsWell) { EXPECT_TRUE(find().empty()); }
+
+TEST_F(Problems, NameACutLinkAndWhoStillSeesTheNode) {
+  facts_.links[1].up = false;
+  view_.on_links(bits({kTwo}), now_);
+  const auto found = find();
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].text, "link to node 3 is down for 38 s; node 2 sees node 3");
+  EXPECT_EQ(found[0].severity, ProblemSeverity::kWrong);
+  EXPECT_EQ(found[0].node, kOne);
+  EXPECT_EQ(found[0].peer, kThree);
+  EXPECT_EQ(found[0].next, (std::vector<std::string>{"ringroad link show 3 --node 1",
+                                                     "ringroad doctor --node 3"}));
+}
+
+TEST_F(Problems, TellALinkBetweenTwoOthersOnce) {
+  view_.on_summary(told(kTwo, bits({kOne})), now_);
+  view_.on_summary(told(kThree, bits({kOne})), now_);
+  const auto found = find();
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].node, kTwo);
+  EXPECT_EQ(found[0].text, "link to node 3 is down; node 1 sees node 3");
+}
+
+TEST_F(Problems, NameADeadControlProcess) {
+  now_ = now_ + seconds(12);
+  view_.on_summary(told(kOne, bits({kTwo, kThree})), now_);
+  view_.on_summary(told(kTwo, bits({kOne, kThree})), now_);
+  const auto found = find();
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].node, kThree);
+  EXPECT_EQ(found[0].text,
+            "its link is up, but its control process has told nothing for 12 s: is "
+            "ringroad-control running there?");
+}
+
+TEST_F(Problems, NameTheProgramThatDoesNotRead) {
+  facts_.links[0].waiting = true;
+  facts_.links[0].waiting_messages = 512;
+  facts_.links[0].waiting_priority = 3;
+  const auto found = find();
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].text,
+            "512 messages at priority 3 wait for node 2: a program there does not read");
+  EXPECT_EQ(found[0].severity, ProblemSeverity::kWarning);
+  EXPECT_EQ(found[0].next[0], "ringroad app show --node 2");
+}
+
+TEST_F(Problems, NamePortBuffersAndDropsTheGravestFirst) {
+  facts_.drops_per_second = 120;
+  facts_.drop_reason = "udp checksum";
+  facts_.buffers_free = 12;
+  facts_.port_up = false;
+  facts_.port_since = now_ - seconds(3);
+  const auto found = find();
+  ASSERT_EQ(found.size(), 3u);
+  EXPECT_EQ(found[0].text, "its port is down for 3 s: nothing goes in or out");
+  EXPECT_EQ(found[1].text, "packet buffers are nearly gone: 12 of 1000 are free");
+  EXPECT_EQ(found[2].text, "120 packets a second are dropped, most as: udp checksum");
+}
+
+TEST_F(Problems, SayOfALostDataplaneWhyAndNothingElse) {
+  facts_.attached = false;
+  facts_.away_reason = "nobody listens";
+  facts_.away_since = now_ - seconds(300);
+  view_.on_links(std::nullopt, now_);
+  const auto found = find();
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].text, "no dataplane is attached for 5 min: nobody listens");
+}
+
+}  // namespace
+}  // namespace ringroad::control

@@ -1,0 +1,385 @@
+// The whole control process against a dataplane made of the real channel: what each method answers,
+// held against the interface's description, and what happens when the dataplane dies and returns.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "absl/strings/escaping.h"
+#include "asio/post.hpp"
+#include "control/control_process.h"
+#include "fake_dataplane.h"
+#include "rpc_client.h"
+#include "spdlog/sinks/null_sink.h"
+#include "temporary_directory.h"
+
+namespace ringroad::control {
+namespace {
+
+using Json = nlohmann::json;
+using host::ControlCommandKind;
+using host::ControlResult;
+using test::FakeDataplane;
+using test::TestClient;
+
+constexpr NodeId kOne{1}, kTwo{2}, kThree{3};
+
+class ProcessTest : public testing::Test {
+ protected:
+  ProcessTest() {
+    std::ofstream(path_) << Json{
+        {"local_node", {{"node_id", 1}, {"bind_address", "10.0.1.1"}}},
+        {"cluster_nodes",
+         {{{"node_id", 2}, {"endpoints", {{{"address", "10.0.1.2"}}}}},
+          {{"node_id", 3}, {"endpoints", {{{"address", "10.0.1.3"}}}}}}},
+        {"security", {{"tls", {{"enabled", false}}}}},
+        {"ports", {{{"kind", "memif"}, {"socket", "@fabric"}}}},
+        {"host", {{"socket", directory_ / "node-1.sock"}}},
+        {"control", {{"socket", directory_ / "control.sock"}, {"group", ""}}},
+        {"metrics", {{"listen", ""}}}};
+    const auto config = read_config(path_);
+    RR_CHECK(config.ok());
+    process_ = std::make_unique<ControlProcess>(
+        loop_, ControlProcess::Options{.config_file = path_, .config = *config, .version = "0.0.1"},
+        log_);
+    RR_CHECK(process_->start().ok());
+    thread_ = std::thread([this] { loop_.run(); });
+    client_ = std::make_unique<TestClient>(directory_ / "control.sock");
+  }
+  ~ProcessTest() override {
+    asio::post(loop_, [this] { process_->stop(); });
+    thread_.join();
+  }
+
+  // A dataplane whose links to nodes 2 and 3 are up, and a program attached to it.
+  void start_dataplane() {
+    dataplane_ = std::make_unique<FakeDataplane>(directory_ / "node-1.sock");
+    report_.time = monotonic_now();
+    report_.started = report_.time - seconds(60);
+    report_.port_up = true;
+    report_.port_since = report_.started;
+    report_.buffers = 4'096;
+    report_.buffers_free = 4'000;
+    report_.link_count = 2;
+    report_.links[0].peer = kTwo;
+    report_.links[1].peer = kThree;
+    for (int i = 0; i < 2; ++i) {
+      auto& link = report_.links[static_cast<std::size_t>(i)];
+      link.state = LinkState::kUp;
+      link.since = report_.started;
+      link.statistics.smoothed_rtt = microseconds(40);
+      link.statistics.round_trip.record(40'000, 100);
+      link.statistics.outcomes[1] = 5;
+    }
+    report_.stack.drops[static_cast<std::size_t>(DropReason::kUdpChecksum)] = 3;
+    dataplane_->set_report(report_);
+    auto applications = std::make_unique<host::ApplicationsReport>();
+    applications->count = 1;
+    applications->rows[0].application_id = 7;
+    applications->rows[0].attached = static_cast<std::uint64_t>(report_.started.count);
+    std::memcpy(applications->rows[0].name, "gen\xff", 4);  // a program may call itself anything
+    dataplane_->set_applications(*applications);
+    ASSERT_TRUE(becomes_true([this] { return links_up() == 2; }));
+  }
+
+  Json call(const std::string& method, const Json& params = Json::object()) {
+    const Json answer = client_->call(method, params);
+    if (answer.is_object() && answer.contains("result")) {
+      EXPECT_EQ(interface_.check_result(method, answer["result"]), "") << method << answer;
+      return answer["result"];
+    }
+    return answer;
+  }
+  std::string kind_of(const Json& answer) {
+    return answer.contains("error") ? answer["error"]["data"]["kind"].get<std::string>()
+                                    : answer.dump();
+  }
+  int links_up() { return call("node.status")["links_up"].get<int>(); }
+  bool is_attached() { return call("node.status")["dataplane"]["attached"].get<bool>(); }
+
+  template <typename Condition>
+  bool becomes_true(Condition condition) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(15);
+    while (!condition() && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return condition();
+  }
+
+  test::TemporaryDirectory directory_;
+  std::string path_ = directory_ / "node1.json";
+  asio::io_context loop_{1};
+  Log log_{std::make_shared<spdlog::sinks::null_sink_st>(), {}};
+  RpcInterface interface_;
+  NodeReport report_;
+  std::unique_ptr<FakeDataplane> dataplane_;
+  std::unique_ptr<ControlProcess> process_;
+  std::thread thread_;
+  std::unique_ptr<TestClient> client_;
+};
+
+TEST_F(ProcessTest, AnswersWithoutADataplane) {
+  const Json status = call("node.status");
+  EXPECT_EQ(status["state"], "down");
+  EXPECT_EQ(status["dataplane"]["attached"], false);
+  EXPECT_NE(status["dataplane"]["reason"].get<std::string>().find("is ringroad-dataplane running"),
+            std::string::npos);
+  EXPECT_EQ(call("link.list")["links"], Json::array());
+  EXPECT_EQ(call("cluster.status")["problems"].size(), 1u);
+  EXPECT_EQ(kind_of(call("ping", {{"peer_id", 2}})), "unreachable");
+  EXPECT_EQ(kind_of(call("capture.start")), "unreachable");
+}
+
+TEST_F(ProcessTest, AnswersEveryMethodThatOnlyTells) {
+  start_dataplane();
+  for (const char* method : {"node.status", "cluster.status", "cluster.members", "port.list",
+                             "link.list", "app.list", "config.get", "rpc.discover"}) {
+    EXPECT_FALSE(call(method).contains("error")) << method;
+  }
+  const Json status = call("node.status");
+  EXPECT_EQ(status["dataplane"]["process_id"], 4'242);
+  EXPECT_GE(status["dataplane"]["uptime_seconds"].get<double>(), 60.0);
+  EXPECT_EQ(status["buffers_free"], 4'000);
+  EXPECT_EQ(status["drops"]["udp checksum"], 3);
+  EXPECT_EQ(call("cluster.members")["members"].size(), 3u);
+  const Json links = call("link.list", {{"peer_id", 3}})["links"];
+  ASSERT_EQ(links.size(), 1u);
+  EXPECT_EQ(links[0]["address"], "10.0.1.3");
+  EXPECT_EQ(links[0]["round_trip_seconds"], 40e-6);
+  EXPECT_EQ(links[0]["outcomes"]["delivered"], 5);
+  EXPECT_EQ(kind_of(call("link.list", {{"peer_id", 9}})), "not_found");
+  const Json applications = call("app.list")["applications"];
+  ASSERT_EQ(applications.size(), 1u);
+  EXPECT_EQ(applications[0]["name"], "gen\xef\xbf\xbd") << "no longer than it is, and valid UTF-8";
+  MetricsSnapshot snapshot;
+  process_->snapshot(snapshot);
+  EXPECT_TRUE(snapshot.ready) << snapshot.unready;
+  EXPECT_EQ(snapshot.report.buffers, 4'096u);
+  EXPECT_EQ(snapshot.attachments, 1u);
+}
+
+TEST_F(ProcessTest, CountsByTheSecond) {
+  start_dataplane();
+  // Each look finds a report of a second later, with a thousand messages more.
+  ASSERT_TRUE(becomes_true([this] {
+    report_.time = report_.time + milliseconds(10);
+    report_.links[0].statistics.messages_sent += 10;
+    report_.loop.busy_ns += 2'500'000;
+    dataplane_->set_report(report_);
+    const Json link = call("link.list")["links"][0];
+    const double rate = link["messages_sent_per_second"];
+    return rate > 999 && rate < 1'001;
+  }));
+  EXPECT_NEAR(call("node.status")["loops"][0]["busy_share"].get<double>(), 0.25, 0.01);
+}
+
+TEST_F(ProcessTest, PingsThroughTheLink) {
+  start_dataplane();
+  dataplane_->on_command([](const host::ControlCommand& command) -> FakeDataplane::Reply {
+    if (command.kind != ControlCommandKind::kPing) return {};
+    if (command.node == 3) return {.result = ControlResult::kNotConnected};
+    return {.answered = command.length != 1'000, .value = 48'000};
+  });
+  const Json pong = call("ping", {{"peer_id", 2}, {"bytes", 100}});
+  EXPECT_EQ(pong["round_trip_seconds"], 48e-6);
+  EXPECT_EQ(pong["bytes"], 100);
+  EXPECT_EQ(kind_of(call("ping", {{"peer_id", 3}})), "unreachable");
+  EXPECT_EQ(kind_of(call("ping", {{"peer_id", 1}})), "not_found");
+  EXPECT_EQ(kind_of(call("ping", {{"peer_id", 9}})), "not_found");
+  EXPECT_EQ(kind_of(call("ping", {{"peer_id", 2}, {"bytes", 1'000}, {"timeout_seconds", 0.05}})),
+            "timed_out");
+  EXPECT_EQ(call("link.reset", {{"peer_id", 2}})["peer_id"], 2);
+  EXPECT_EQ(dataplane_->commands().back().kind, ControlCommandKind::kResetLink);
+}
+
+TEST_F(ProcessTest, OutlivesItsDataplaneAndAttachesToTheNext) {
+  start_dataplane();
+  std::atomic<bool> has_ping{false};
+  dataplane_->on_command([&](const host::ControlCommand& command) -> FakeDataplane::Reply {
+    if (command.kind != ControlCommandKind::kPing) return {};
+    has_ping = true;
+    return {.answered = false};
+  });
+  TestClient asker(directory_ / "control.sock");
+  asker.send(Json{{"jsonrpc", "2.0"},
+                  {"id", 1},
+                  {"method", "ping"},
+                  {"params", {{"peer_id", 2}, {"timeout_seconds", 60}}}}
+                 .dump() +
+             "\n");
+  ASSERT_TRUE(becomes_true([&] { return has_ping.load(); }));
+  dataplane_.reset();
+  const Json answer = Json::parse(asker.line().value_or("{}"));
+  EXPECT_EQ(kind_of(answer), "unreachable") << answer;
+  EXPECT_TRUE(becomes_true([this] { return !is_attached(); }));
+  EXPECT_EQ(links_up(), 0);
+  start_dataplane();
+  EXPECT_TRUE(is_attached());
+  MetricsSnapshot snapshot;
+  process_->snapshot(snapshot);
+  EXPECT_EQ(snapshot.attachments, 2u);
+}
+
+TEST_F(ProcessTest, TakesNoDataplaneOfAnotherNode) {
+  dataplane_ = std::make_unique<FakeDataplane>(directory_ / "node-1.sock", NodeId{2});
+  EXPECT_TRUE(becomes_true([this] {
+    const std::string reason = call("node.status")["dataplane"]["reason"];
+    return reason.find("belongs to node 2, not to node 1") != std::string::npos;
+  }));
+  EXPECT_FALSE(is_attached());
+}
+
+TEST_F(ProcessTest, TellsOthersHowItIsAndHearsThem) {
+  start_dataplane();
+  const auto told_to = [this](std::uint16_t node) {
+    for (const auto& command : dataplane_->commands()) {
+      if (command.kind == ControlCommandKind::kSend && command.node == node &&
+          command.type == host::kSystemControl &&
+          decode_summary(kOne, {command.payload, command.length})) {
+        return true;
+      }
+    }
+    return false;
+  };
+  EXPECT_TRUE(becomes_true([&] { return told_to(2) && told_to(3); }));
+
+  Summary summary;
+  summary.node = kTwo;
+  summary.links_configured = 2;
+  summary.links_up = node_bit(kOne);
+  summary.messages_sent_per_second = 412'000;
+  const auto bytes = encode(summary);
+  host::ControlEvent event{};
+  event.kind = host::ControlEventKind::kMessage;
+  event.node = 2;
+  event.type = host::kSystemControl;
+  event.length = kSummaryBytes;
+  std::memcpy(event.payload, bytes.data(), bytes.size());
+  dataplane_->post(event);
+  ASSERT_TRUE(becomes_true(
+      [this] { return call("cluster.status")["nodes"][1]["told_seconds"].is_number(); }));
+  const Json status = call("cluster.status");
+  EXPECT_EQ(status["nodes"][1]["state"], "degraded") << "it does not see node 3";
+  EXPECT_EQ(status["nodes"][1]["messages_sent_per_second"], 412'000.0);
+  EXPECT_EQ(status["nodes"][1]["sees"], Json::array({1}));
+  EXPECT_EQ(status["problems"][0]["text"], "link to node 3 is down; node 1 sees node 3");
+}
+
+TEST_F(ProcessTest, CountsEventsThatNoDataplaneOfItsBuildPosts) {
+  start_dataplane();
+  host::ControlEvent event{};
+  event.kind = host::ControlEventKind::kMessage;
+  event.node = 2;
+  event.type = host::kSystemControl;
+  event.length = host::kControlPayloadMax + 1;
+  dataplane_->post(event);
+  event.length = 0;
+  event.node = 65;
+  dataplane_->post(event);
+  event.kind = static_cast<host::ControlEventKind>(99);
+  dataplane_->post(event);
+  EXPECT_TRUE(becomes_true([this] {
+    MetricsSnapshot snapshot;
+    process_->snapshot(snapshot);
+    return snapshot.malformed_events == 3;
+  }));
+  EXPECT_TRUE(is_attached());
+}
+
+TEST_F(ProcessTest, AppliesAConfigurationAtTheDataplane) {
+  start_dataplane();
+  Json document = Json::parse(std::ifstream(path_));
+  document["cluster_nodes"].push_back({{"node_id", 4}, {"endpoints", {{{"address", "10.0.1.4"}}}}});
+  document["control"]["log"]["level"] = "error";
+  EXPECT_EQ(call("config.diff", {{"document", document}})["changes"].size(), 2u);
+  EXPECT_EQ(call("config.apply", {{"document", document}})["version"], 2);
+  const host::ControlCommand added = dataplane_->commands().back();
+  EXPECT_EQ(added.kind, ControlCommandKind::kAddPeer);
+  EXPECT_EQ(added.node, 4);
+  host::PeerParameters parameters;
+  std::memcpy(&parameters, added.payload, sizeof parameters);
+  EXPECT_EQ(parameters.address, 0x0a000104u);
+  EXPECT_EQ(parameters.port, 8'801);
+  EXPECT_EQ(call("cluster.members")["members"].size(), 4u);
+  EXPECT_EQ(call("config.get")["version"], 2);
+
+  dataplane_->on_command([](const host::ControlCommand& command) -> FakeDataplane::Reply {
+    return {.result = command.kind == ControlCommandKind::kRemovePeer ? ControlResult::kBusy
+                                                                      : ControlResult::kDone};
+  });
+  EXPECT_EQ(kind_of(call("config.rollback")), "failed");
+  EXPECT_EQ(call("cluster.members")["members"].size(), 4u);
+  EXPECT_EQ(kind_of(call("config.apply", {{"document", document}, {"expected_version", 1}})),
+            "conflict");
+  EXPECT_EQ(call("config.check", {{"document", Json::object()}})["ok"], false);
+}
+
+// Ethernet, IPv4, UDP to the port.
+std::vector<std::byte> packet_to(std::uint16_t port) {
+  std::vector<std::byte> bytes(60);
+  bytes[12] = std::byte{0x08};
+  bytes[14] = std::byte{0x45};
+  bytes[17] = std::byte{46};
+  bytes[23] = std::byte{17};
+  bytes[36] = static_cast<std::byte>(port >> 8);
+  bytes[37] = static_cast<std::byte>(port & 0xff);
+  return bytes;
+}
+
+TEST_F(ProcessTest, CapturesWhatTheFilterLetsThrough) {
+  start_dataplane();
+  const Json wrong = client_->call("capture.start", {{"filter", "udp prot 1"}});
+  EXPECT_EQ(wrong["error"]["code"], -32602) << wrong;
+  EXPECT_EQ(kind_of(call("capture.stop")), "not_found");
+  EXPECT_EQ(kind_of(call("capture.start", {{"port", 1}})), "not_found");
+  const Json params = {{"filter", "udp port 8801"}, {"packets_max", 2}, {"snap_bytes", 60}};
+  EXPECT_EQ(call("capture.start", params)["link_type"], 1);
+  TestClient other(directory_ / "control.sock");
+  EXPECT_EQ(kind_of(other.call("capture.start")), "conflict");
+  for (const int port : {8'801, 99, 8'801, 8'801}) {
+    auto bytes = packet_to(static_cast<std::uint16_t>(port));
+    const host::CapturedPacket packet{.time = monotonic_now(),
+                                      .length = 60,
+                                      .captured_length = 60,
+                                      .direction = host::kCaptureOut};
+    dataplane_->capture(packet, std::move(bytes));
+  }
+  for (int i = 0; i < 2; ++i) {
+    const Json told = Json::parse(client_->line().value_or("{}"));
+    ASSERT_EQ(told["method"], "capture.packet") << told;
+    EXPECT_EQ(interface_.check_notification("capture.packet", told["params"]), "");
+    EXPECT_EQ(told["params"]["direction"], "out");
+    std::string bytes;
+    ASSERT_TRUE(absl::Base64Unescape(told["params"]["bytes"].get<std::string>(), &bytes));
+    EXPECT_EQ(bytes.size(), 60u);
+    EXPECT_GT(told["params"]["time_nanoseconds"].get<std::int64_t>(), 1'600'000'000'000'000'000);
+  }
+  const Json end = Json::parse(client_->line().value_or("{}"));
+  EXPECT_EQ(end["method"], "capture.end");
+  EXPECT_EQ(interface_.check_notification("capture.end", end["params"]), "");
+  EXPECT_EQ(end["params"]["reason"], "packets");
+  EXPECT_EQ(end["params"]["packets"], 2);
+  EXPECT_EQ(end["params"]["filtered"], 1);
+}
+
+TEST_F(ProcessTest, EndsACaptureWithItsTimeItsClientOrItsDataplane) {
+  start_dataplane();
+  call("capture.start", {{"seconds_max", 0.01}});
+  EXPECT_EQ(Json::parse(client_->line().value_or("{}"))["params"]["reason"], "seconds");
+  call("capture.start");
+  call("capture.stop");
+  EXPECT_EQ(Json::parse(client_->line().value_or("{}"))["params"]["reason"], "stopped");
+  {
+    TestClient other(directory_ / "control.sock");
+    EXPECT_TRUE(other.call("capture.start").contains("result"));
+  }
+  ASSERT_TRUE(becomes_true([this] { return call("capture.start").contains("link_type"); }))
+      << "whoever started the one before is gone";
+  dataplane_.reset();
+  EXPECT_EQ(Json::parse(client_->line().value_or("{}"))["params"]["reason"], "dataplane gone");
+}
+
+}  // namespace
+}  // namespace ringroad::control
