@@ -111,7 +111,7 @@ int on_refusal(mg_connection* connection, int status, const char* /*reason*/) {
   return 0;
 }
 
-// By default it would write to standard error.
+// Mistakes of strangers are told to them, and fill nobody's log.
 int on_log(const mg_connection* /*connection*/, const char* /*text*/) { return 1; }
 
 // ---- where to listen ----
@@ -123,26 +123,29 @@ struct Place {
 };
 
 absl::StatusOr<Place> parse_place(std::string_view listen) {
-  const std::size_t colon = std::min(listen.rfind(':'), listen.size());
-  const char* const end = listen.data() + listen.size();
-  const char* const digits = std::min(listen.data() + colon + 1, end);
   Place place;
-  const auto address = parse_ipv4(listen.substr(0, colon));
-  const auto [stopped, error] = std::from_chars(digits, end, place.port);
-  if (!address.has_value() || error != std::errc{} || stopped != end) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "metrics: \"%s\" is no place to listen at; an IPv4 address, a colon and a port are, as in "
-        "127.0.0.1:9090",
-        listen));
+  const std::size_t colon = listen.rfind(':');
+  if (colon != std::string_view::npos) {
+    const char* const end = listen.data() + listen.size();
+    const auto [stopped, error] = std::from_chars(listen.data() + colon + 1, end, place.port);
+    const auto address = parse_ipv4(listen.substr(0, colon));
+    if (address.has_value() && error == std::errc{} && stopped == end) {
+      place.address = *address;
+      return place;
+    }
   }
-  place.address = *address;
-  return place;
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "metrics: \"%s\" is no place to listen at; an IPv4 address, a colon and a port are, as in "
+      "127.0.0.1:9090",
+      listen));
 }
 
 // A TCP socket, opened and closed here.
 class Socket {
  public:
-  Socket() : descriptor_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {}
+  Socket()
+      : descriptor_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)),
+        error_(descriptor_ < 0 ? errno : 0) {}
   ~Socket() {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
@@ -151,6 +154,7 @@ class Socket {
 
   // 0, or why not.
   int listen(const Place& place) {
+    if (error_ != 0) return error_;
     const int yes = 1;
     const sockaddr_in address = to_sockaddr(place);
     const bool listens =
@@ -173,6 +177,7 @@ class Socket {
     return address;
   }
   int descriptor_;
+  int error_;  // of opening it
 };
 
 // Threads started meanwhile take no signals: those are for the process' own loop.
@@ -244,8 +249,10 @@ struct MetricsServer::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  // civetweb sees that it shall stop when somebody connects, or after two seconds: somebody does.
+  // On its own, civetweb sees that it shall stop when somebody connects, or after two seconds.
+  // So somebody does.
   void stop() {
+    const SignalsBlocked blocked;
     std::binary_semaphore stopped(0);
     const std::jthread knocking([&] {
       do {
@@ -262,26 +269,26 @@ absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::start(const std::s
   const auto asked = parse_place(listen);
   if (!asked.ok()) return asked.status();
   auto impl = std::make_unique<Impl>();
-  Place place = *asked;
-  for (std::uint16_t tried = 0; tried < kPortsMax; ++tried, ++place.port) {
-    const int error = Socket().listen(place);  // civetweb itself would not say why it cannot
-    if (error == 0) impl->context = start_at(place, source);
-    if (impl->context != nullptr) {
-      if (place.port == 0) place.port = port_of(impl->context);
-      impl->place = place;
-      impl->address = place.text();
-      impl->has_moved = asked->port != 0 && place.port != asked->port;
-      return std::unique_ptr<MetricsServer>(new MetricsServer(std::move(impl)));
+  const int ports = asked->port == 0 ? 1 : std::min<int>(kPortsMax, 0x10000 - asked->port);
+  for (int i = 0; i < ports; ++i) {
+    impl->place = {asked->address, static_cast<std::uint16_t>(asked->port + i)};
+    const int error = Socket().listen(impl->place);  // civetweb itself would not say why it cannot
+    if (error == EADDRINUSE) continue;
+    if (error != 0) {
+      return absl::UnavailableError(absl::StrFormat("metrics: cannot listen at %s: %s",
+                                                    impl->place.text(), std::strerror(error)));
     }
-    if (error != 0 && error != EADDRINUSE) {
-      return absl::UnavailableError(
-          absl::StrFormat("metrics: cannot listen at %s: %s", place.text(), std::strerror(error)));
-    }
-    if (place.port == 0 || place.port == 0xffff) break;
+    impl->context = start_at(impl->place, source);
+    if (impl->context == nullptr) continue;  // somebody was faster
+    if (asked->port == 0) impl->place.port = port_of(impl->context);
+    impl->address = impl->place.text();
+    impl->has_moved = i > 0;
+    return std::unique_ptr<MetricsServer>(new MetricsServer(std::move(impl)));
   }
-  return absl::ResourceExhaustedError(
-      absl::StrFormat("metrics: cannot listen at %s, nor at a port up to %d: all are taken",
-                      asked->text(), place.port));
+  return absl::ResourceExhaustedError(absl::StrFormat(
+      "metrics: cannot listen at %s nor at a port up to %d; \"metrics\": {\"listen\": ...} in the "
+      "configuration chooses another",
+      asked->text(), impl->place.port));
 }
 
 MetricsServer::MetricsServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

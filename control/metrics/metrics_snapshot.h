@@ -1,5 +1,5 @@
 // What is told of a node at one scrape: all that the control process knows of it, copied at one
-// instant so that the figures of one answer belong together. About 200 KB: it lives on the heap.
+// instant so that the figures of one answer belong together. About 100 KB: it lives on the heap.
 #pragma once
 
 #include <cstdint>

@@ -5,6 +5,7 @@ says, its paths and methods, and clients that are wrong, slow, or many."""
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -93,6 +94,22 @@ def test_a_prometheus_scrapes_the_figures_and_answers_queries_about_them(scene):
     lines = fetch(place, "/metrics").body.decode().splitlines()
     told = sum(not line.startswith("#") for line in lines)
     assert query("scrape_samples_scraped") == [told], (query("scrape_samples_scraped"), told)
+
+
+def test_the_alerts_on_the_page_are_queries_about_figures_that_are_told(scene):
+    promtool = installed("promtool")
+    page = os.path.join(HERE, "..", "..", "..", "control", "metrics", "README.md")
+    with open(page, encoding="utf-8") as file:
+        alerts = re.findall(r"^\| `([^`]+)`", file.read().split("## What to alert on")[1], re.M)
+    assert len(alerts) > 10, alerts
+    rules = [{"alert": f"Alert{number}", "expr": alert} for number, alert in enumerate(alerts)]
+    with open(scene.path("rules.yml"), "w", encoding="utf-8") as file:
+        json.dump({"groups": [{"name": "page", "rules": rules}]}, file)
+    check = scene.run(promtool, "check", "rules", scene.path("rules.yml"))
+    assert check.code == 0, check.tail()
+    text = "\n".join(scene.run(program(scene), "print").out)
+    for name in re.findall(r"dist_\w+", " ".join(alerts)):
+        assert f"\n{name}{{" in text, name
 
 
 # ---- paths and methods ----
