@@ -81,7 +81,7 @@ void check_leaked_buffers(const Machine& machine, Findings& findings) {
   const std::uint64_t used = *total - *free;
   const std::string text =
       absl::StrCat(with_commas(*free), " of ", with_commas(*total), " packet buffers free");
-  const std::string restart = absl::StrCat("sudo systemctl restart ", machine.unit());
+  const std::string restart = absl::StrCat("sudo systemctl restart ", machine.unit("dataplane"));
   const bool is_idle = busy_share(machine) < kIdleShareMax;
   if (is_idle && used > idle_buffers_max(machine, *total)) {
     return findings.wrong(
