@@ -182,6 +182,8 @@ TEST_F(Doctor, FindsHugepagesOfProgramsThatAreGone) {
   plant("/dev/hugepages/rtemap_0", "");
   expect("left files", kWarning, "hugepages of a program that is gone: /dev/hugepages/rtemap_0",
          "sudo rm /dev/hugepages/rtemap_0");
+  plant("/proc/99/maps", "7f00-7f01 rw-s 00000000 00:0f 12   /dev/hugepages/rtemap_01");
+  expect("left files", kWarning, "/dev/hugepages/rtemap_0", "rm /dev/hugepages/rtemap_0");
   plant("/proc/99/maps", "7f00-7f01 rw-s 00000000 00:0f 12   /dev/hugepages/rtemap_0");
   expect("left files", kOk, "no hugepages of programs that are gone");
 }
