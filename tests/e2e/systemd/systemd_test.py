@@ -156,7 +156,15 @@ def expand(group):
     return calls
 
 
+def is_sanitized(program):
+    with open(program, "rb") as file:
+        content = file.read()
+    return b"__asan_init" in content or b"__tsan_init" in content
+
+
 def test_the_dataplane_makes_no_call_its_unit_forbids(scene):
+    if is_sanitized(scene.program(PROGRAMS["dataplane"])):
+        raise Skip("a sanitizer makes calls of its own")
     if not shutil.which("strace"):
         raise Skip("strace is not installed")
     filters = settings(unit_text(scene, "dataplane"))["SystemCallFilter"]
@@ -178,6 +186,48 @@ def test_the_dataplane_makes_no_call_its_unit_forbids(scene):
     # MemoryDenyWriteExecute: no memory is both.
     both = [line for line in lines.splitlines() if "PROT_WRITE|PROT_EXEC" in line]
     assert not both, both
+
+
+def confined(unit):
+    """What runs a program as nobody, with the unit's capabilities and no others."""
+    words = unit["AmbientCapabilities"][0].lower().split()
+    names = [word.removeprefix("cap_") for word in words]
+    added = ",".join("+" + name for name in names)
+    return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs",
+            f"--bounding-set=-all,{added}", f"--inh-caps=-all,{added}",
+            f"--ambient-caps=-all,{added}"]  # fmt: skip
+
+
+def test_the_units_capabilities_suffice_for_ports_of_the_kernel(scene):
+    unit = settings(unit_text(scene, "dataplane"))
+    assert unit["AmbientCapabilities"] == unit["CapabilityBoundingSet"]
+    if os.geteuid() != 0 or not shutil.which("setpriv"):
+        raise Skip("making a network namespace takes root")
+    prefix = confined(unit)
+    program = os.path.abspath(scene.program(PROGRAMS["dataplane"]))
+    if subprocess.run([*prefix, "test", "-x", program], check=False).returncode != 0:
+        raise Skip("other users cannot reach this build")
+    os.chown(scene.directory, 65534, 65534)
+    space = f"ringroad-units-{os.getpid()}"
+    inside = ["ip", "netns", "exec", space]
+    subprocess.run(["ip", "netns", "add", space], check=True)
+    try:
+        subprocess.run([*inside, "ip", "link", "add", "rr0", "type", "veth", "peer", "name", "rr1"],
+                       check=True)  # fmt: skip
+        for device in ("rr0", "rr1"):
+            subprocess.run([*inside, "ip", "link", "set", device, "up"], check=True)
+        ports = [{"kind": "af_packet", "interface": "rr0"}]
+        if os.access("/dev/net/tun", os.R_OK | os.W_OK):
+            ports.append({"kind": "tap", "interface": "rr2"})
+        for node, port in enumerate(ports, 1):
+            config = scene.config(node, [node + 2], ports=[port])
+            os.chmod(config, 0o644)
+            process = scene.dataplane(config, prefix=(*inside, *prefix))
+            process.kill(signal.SIGTERM)
+            assert process.finish(20) == 0, process.tail()
+    finally:
+        scene.close()
+        subprocess.run(["ip", "netns", "del", space], check=False)
 
 
 # ---- the dataplane under a manager ----

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -60,14 +61,19 @@ std::vector<std::string> hugepage_folders(const Machine& machine) {
   return folders;
 }
 
-// Some process that we may look at has the file mapped.
-bool is_mapped(const Machine& machine, const std::string& path) {
+// Files below the folder that some process, of those we may look at, has mapped.
+std::set<std::string> mapped_files(const Machine& machine, const std::string& folder) {
+  std::set<std::string> files;
   for (const std::string& process : machine.list("/proc")) {
     if (!parse_number(process)) continue;
-    const auto maps = machine.read(absl::StrCat("/proc/", process, "/maps"));
-    if (maps && absl::StrContains(*maps, path)) return true;
+    for (const std::string& line : machine.read_lines(absl::StrCat("/proc/", process, "/maps"))) {
+      const std::size_t path = line.find('/');  // the last field; none before it has a slash
+      if (path != std::string::npos && line.compare(path, folder.size(), folder) == 0) {
+        files.insert(line.substr(path));
+      }
+    }
   }
-  return false;
+  return files;
 }
 
 }  // namespace
@@ -81,7 +87,7 @@ void check_leaked_buffers(const Machine& machine, Findings& findings) {
   const std::uint64_t used = *total - *free;
   const std::string text =
       absl::StrCat(with_commas(*free), " of ", with_commas(*total), " packet buffers free");
-  const std::string restart = absl::StrCat("sudo systemctl restart ", machine.unit());
+  const std::string restart = absl::StrCat("sudo systemctl restart ", machine.unit("dataplane"));
   const bool is_idle = busy_share(machine) < kIdleShareMax;
   if (is_idle && used > idle_buffers_max(machine, *total)) {
     return findings.wrong(
@@ -99,10 +105,13 @@ void check_leaked_buffers(const Machine& machine, Findings& findings) {
 void check_left_hugepages(const Machine& machine, Findings& findings) {
   std::vector<std::string> left;
   for (const std::string& folder : hugepage_folders(machine)) {
-    for (const std::string& name : machine.list(folder)) {
+    const auto names = machine.list(folder);
+    if (names.empty()) continue;
+    const auto mapped = mapped_files(machine, folder);
+    for (const std::string& name : names) {
       const std::string path = absl::StrCat(folder, "/", name);
       // DPDK's names: <prefix>map_<number>. Ringroad itself makes none.
-      if (absl::StrContains(name, "map_") && !is_mapped(machine, path)) left.push_back(path);
+      if (absl::StrContains(name, "map_") && !mapped.contains(path)) left.push_back(path);
     }
   }
   if (left.empty()) return findings.ok("no hugepages of programs that are gone");

@@ -179,9 +179,8 @@ std::string Machine::runtime_folder() const {
   return std::filesystem::path(config_->host.socket).parent_path().string();
 }
 
-std::string Machine::unit() const {
-  return config_ ? absl::StrCat("ringroad-dataplane@", config_->local_node.node_id.value)
-                 : "ringroad-dataplane@1";
+std::string Machine::unit(const std::string& process) const {
+  return absl::StrCat("ringroad-", process, "@", config_ ? config_->local_node.node_id.value : 1);
 }
 
 std::vector<std::uint32_t> Machine::pinned_io_cpus() const {

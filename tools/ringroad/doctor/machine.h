@@ -54,8 +54,9 @@ class Machine {
   std::string process_folder() const;
   // Where its sockets stand.
   std::string runtime_folder() const;
-  // "ringroad-dataplane@1", to be named in commands.
-  std::string unit() const;
+  // Of one of its two processes ("dataplane", "control"), to be named in commands:
+  // "ringroad-dataplane@1".
+  std::string unit(const std::string& process) const;
 
   // ---- the CPUs ----
   const std::optional<Topology>& topology() const { return topology_; }

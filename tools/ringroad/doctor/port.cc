@@ -100,6 +100,36 @@ void check_tap(const Machine& machine, const PortConfig& port, Findings& finding
   findings.ok(absl::StrCat("tap ", port.interface, " will be made when the node starts"));
 }
 
+// The interface itself, the bridge it is a port of, and what it lies on (a VLAN's device, a
+// bond's): every one of them that is here has to carry a full packet.
+void check_interface_mtu(const Machine& machine, const PortConfig& port, Findings& findings) {
+  const std::string text = absl::StrCat("MTU ", port.mtu);
+  std::vector<std::pair<std::string, std::string>> path = {{port.interface, "mtu"}};
+  if (const auto bridge = machine.read_link_name(interface_file(port, "master"))) {
+    path.emplace_back(*bridge, "master/mtu");
+  }
+  for (const std::string& entry : machine.list(interface_file(port, ""))) {
+    constexpr char kLower[] = "lower_";
+    if (entry.rfind(kLower, 0) == 0) {
+      path.emplace_back(entry.substr(sizeof kLower - 1), entry + "/mtu");
+    }
+  }
+  std::vector<std::string> carried;
+  for (const auto& [name, file] : path) {
+    const auto mtu = machine.read_number(interface_file(port, file));
+    if (!mtu) continue;
+    if (*mtu < port.mtu) {
+      return findings.wrong(absl::StrCat(text, " is configured, ", name, " carries ", *mtu,
+                                         ": full packets are lost"),
+                            absl::StrCat("sudo ip link set dev ", shell_word(name), " mtu ",
+                                         port.mtu, "    or set /ports/0/mtu to ", *mtu));
+    }
+    carried.push_back(absl::StrCat(name, " carries ", *mtu));
+  }
+  if (carried.empty()) carried.push_back(port.interface + "'s is not readable here");
+  findings.ok(absl::StrCat(text, ", ", absl::StrJoin(carried, ", ")));
+}
+
 }  // namespace
 
 void check_port(const Machine& machine, Findings& findings) {
@@ -128,17 +158,7 @@ void check_mtu(const Machine& machine, Findings& findings) {
   for (const PortConfig& port : machine.config()->ports) {
     const std::string text = absl::StrCat("MTU ", port.mtu);
     if (port.kind == PortKind::kAfPacket) {
-      const auto there = machine.read_number(interface_file(port, "mtu"));
-      if (!there) {
-        findings.ok(absl::StrCat(text, "; ", port.interface, "'s is not readable here"));
-      } else if (*there < port.mtu) {
-        findings.wrong(absl::StrCat(text, " is configured, ", port.interface, " carries ", *there,
-                                    ": full packets are lost"),
-                       absl::StrCat("sudo ip link set dev ", shell_word(port.interface), " mtu ",
-                                    port.mtu, "    or set /ports/0/mtu to ", *there));
-      } else {
-        findings.ok(absl::StrCat(text, ", ", port.interface, " carries ", *there));
-      }
+      check_interface_mtu(machine, port, findings);
     } else if (port.kind == PortKind::kMemif && port.buffer_bytes != 0 &&
                port.buffer_bytes < port.mtu + kEthernetBytes) {
       findings.warning(absl::StrCat(text, " takes several buffers of ", port.buffer_bytes,

@@ -1,5 +1,6 @@
-// Ports and sockets the node listens at: free, its own, or somebody else's. Who has one is found by
-// its inode among the open files of the processes this user may look at.
+// Ports and sockets the node listens at: free, its own, or somebody else's; and whether the one of
+// its two processes is there without the other. Who has a socket is found by its inode among the
+// open files of the processes this user may look at.
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
@@ -65,29 +66,40 @@ std::optional<std::uint64_t> find_listener(const Machine& machine, const Endpoin
   return std::nullopt;
 }
 
-void check_socket(const Machine& machine, const std::string& path, const std::string& pointer,
+// What stands at a socket's path; true when somebody listens there.
+bool check_socket(const Machine& machine, const std::string& path, const std::string& pointer,
                   Findings& findings) {
   const auto sockets = machine.listening_sockets();
   const auto found = sockets.find(path);
-  if (found == sockets.end()) {
-    const std::string folder =
-        machine.closest_folder(std::filesystem::path(path).parent_path().string());
-    if (!machine.is_writable(folder)) {
-      return findings.warning(
-          absl::StrCat(path, " cannot be made by this user: ", folder, " is not writable"),
-          absl::StrCat("sudo systemctl start ", machine.unit(), "    or set ", pointer));
-    }
-    return findings.ok(absl::StrCat(path, " is free: nobody serves it"));
-  }
+  if (found == sockets.end()) return false;
   const auto owner = machine.owner_of_socket(found->second);
   if (!owner) {
-    return findings.ok(absl::StrCat(path, " is served; by whom is not readable to this user"));
+    findings.ok(absl::StrCat(path, " is served; by whom is not readable to this user"));
+  } else if (is_ours(*owner)) {
+    findings.ok(absl::StrCat(path, " is served by ", print(*owner)));
+  } else {
+    findings.wrong(absl::StrCat(path, " is taken by ", print(*owner)),
+                   absl::StrCat("kill ", owner->id, "    or set ", pointer, " to another path"));
   }
-  if (is_ours(*owner)) {
-    return findings.ok(absl::StrCat(path, " is served by ", print(*owner)));
-  }
-  findings.wrong(absl::StrCat(path, " is taken by ", print(*owner)),
-                 absl::StrCat("kill ", owner->id, "    or set ", pointer, " to another path"));
+  return true;
+}
+
+// A path nobody listens at: free, or one this user cannot make.
+void say_free(const Machine& machine, const std::string& path, const std::string& pointer,
+              Findings& findings) {
+  const std::string folder =
+      machine.closest_folder(std::filesystem::path(path).parent_path().string());
+  if (machine.is_writable(folder)) return findings.ok(path + " is free: nobody serves it");
+  findings.warning(
+      absl::StrCat(path, " cannot be made by this user: ", folder, " is not writable"),
+      absl::StrCat("sudo systemctl start ", machine.unit("dataplane"), "    or set ", pointer));
+}
+
+// One of a node's two processes is there and the other one is not.
+std::string start_command(const Machine& machine, const std::string& process) {
+  return absl::StrCat("sudo systemctl start ", machine.unit(process),
+                      "    or, where it was deployed so: tools/deploy_distributed.sh start ",
+                      machine.config()->local_node.node_id.value);
 }
 
 }  // namespace
@@ -117,8 +129,24 @@ void check_metrics_port(const Machine& machine, Findings& findings) {
 
 void check_unix_sockets(const Machine& machine, Findings& findings) {
   if (!machine.config()) return findings.ok("no node is configured here");
-  check_socket(machine, machine.config()->host.socket, "/host/socket", findings);
-  check_socket(machine, machine.config()->control.socket, "/control/socket", findings);
+  const std::string& host = machine.config()->host.socket;
+  const std::string& control = machine.config()->control.socket;
+  const bool has_host = check_socket(machine, host, "/host/socket", findings);
+  const bool has_control = check_socket(machine, control, "/control/socket", findings);
+  if (has_host && !has_control) {
+    findings.warning(absl::StrCat("the dataplane runs and its control process does not: nobody "
+                                  "serves ",
+                                  control),
+                     start_command(machine, "control"));
+  } else if (!has_host && has_control) {
+    findings.wrong(absl::StrCat("the control process runs and its dataplane does not: nobody "
+                                "serves ",
+                                host),
+                   start_command(machine, "dataplane"));
+  } else if (!has_host) {
+    say_free(machine, host, "/host/socket", findings);
+    say_free(machine, control, "/control/socket", findings);
+  }
 }
 
 }  // namespace ringroad::cli

@@ -68,12 +68,14 @@ class PlantedMachine : public ::testing::Test {
     plant(folder + "/comm", name);
     plant_link(folder + "/fd/3", "socket:[" + inode + "]");
   }
-  // /proc/net/unix with one listener.
-  void plant_listener(const std::string& path, const std::string& inode) {
+  // /proc/net/unix with these listeners, by path and inode, and one connection that was accepted.
+  void plant_listeners(const std::vector<std::pair<std::string, std::string>>& listeners) {
+    std::string text = "Num       RefCount Protocol Flags    Type St Inode Path";
+    for (const auto& [path, inode] : listeners) {
+      text += "\n0000000000000000: 00000002 00000000 00010000 0005 01 " + inode + " " + path;
+    }
     plant("/proc/net/unix",
-          "Num       RefCount Protocol Flags    Type St Inode Path\n"
-          "0000000000000000: 00000002 00000000 00010000 0005 01 " +
-              inode + " " + path);
+          text + "\n0000000000000000: 00000003 00000000 00000000 0001 03 7 /run/ringroad/node-1-control.sock");
   }
 
   std::vector<Finding> all() { return examine(examination_); }

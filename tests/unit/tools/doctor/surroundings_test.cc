@@ -45,12 +45,24 @@ TEST_F(Doctor, ComparesMtus) {
          "sudo ip link set dev eth9 mtu 9000");
 }
 
+TEST_F(Doctor, ComparesTheMtusOfWhatAnInterfaceBelongsToAndLiesOn) {
+  plant("/sys/class/net/br0/mtu", "1400");
+  plant_link("/sys/class/net/eth9/master", "../br0");
+  expect("MTU", kWrong, "MTU 1500 is configured, br0 carries 1400", "dev br0 mtu 1500");
+  plant("/sys/class/net/br0/mtu", "1500");
+  plant("/sys/class/net/bond0/mtu", "1280");
+  plant_link("/sys/class/net/eth9/lower_bond0", "../bond0");
+  expect("MTU", kWrong, "MTU 1500 is configured, bond0 carries 1280", "dev bond0 mtu 1500");
+  plant("/sys/class/net/bond0/mtu", "9000");
+  expect("MTU", kOk, "eth9 carries 1500, br0 carries 1500, bond0 carries 9000");
+}
+
 TEST_F(Doctor, LooksForTheOtherEndOfAMemif) {
   PortConfig& port = config().ports[0];
   port = {.kind = PortKind::kMemif, .socket = "/run/ringroad/fabric.sock"};
   expect("port 0", kWarning, "nobody serves /run/ringroad/fabric.sock yet",
          "ringroad-fabric run --socket /run/ringroad/fabric.sock");
-  plant_listener("/run/ringroad/fabric.sock", "42");
+  plant_listeners({{"/run/ringroad/fabric.sock", "42"}});
   expect("port 0", kOk, "/run/ringroad/fabric.sock is served");
   port.master = true;
   port.socket = "/srv/nowhere/memif.sock";
@@ -88,13 +100,26 @@ TEST_F(Doctor, SaysWhoHasTheMetricsPort) {
 }
 
 TEST_F(Doctor, SaysWhoHasTheNodesSockets) {
-  expect("sockets", kOk, "/run/ringroad/node-1.sock is free");
-  plant_listener("/run/ringroad/node-1.sock", "4243");
+  const std::string host = "/run/ringroad/node-1.sock";
+  const std::string control = "/run/ringroad/node-1-control.sock";
+  expect("sockets", kOk, host + " is free");
+  plant_listeners({{host, "4243"}, {control, "4244"}});
   expect("sockets", kOk, "by whom is not readable to this user");
   plant_owner(78, "nginx", "4243");
-  expect("sockets", kWrong, "/run/ringroad/node-1.sock is taken by nginx (process 78)", "kill 78");
+  expect("sockets", kWrong, host + " is taken by nginx (process 78)", "kill 78");
   plant("/proc/78/comm", "ringroad-datapl");
   expect("sockets", kOk, "served by ringroad-datapl (process 78)");
+}
+
+TEST_F(Doctor, MissesTheOtherProcessOfANode) {
+  const std::string host = "/run/ringroad/node-1.sock";
+  const std::string control = "/run/ringroad/node-1-control.sock";
+  plant_listeners({{host, "4243"}});
+  expect("sockets", kWarning, "its control process does not: nobody serves " + control,
+         "sudo systemctl start ringroad-control@1");
+  plant_listeners({{control, "4244"}});
+  expect("sockets", kWrong, "its dataplane does not: nobody serves " + host,
+         "sudo systemctl start ringroad-dataplane@1");
 }
 
 TEST_F(Doctor, MeasuresFlushesAndRoom) {
@@ -157,6 +182,8 @@ TEST_F(Doctor, FindsHugepagesOfProgramsThatAreGone) {
   plant("/dev/hugepages/rtemap_0", "");
   expect("left files", kWarning, "hugepages of a program that is gone: /dev/hugepages/rtemap_0",
          "sudo rm /dev/hugepages/rtemap_0");
+  plant("/proc/99/maps", "7f00-7f01 rw-s 00000000 00:0f 12   /dev/hugepages/rtemap_01");
+  expect("left files", kWarning, "/dev/hugepages/rtemap_0", "rm /dev/hugepages/rtemap_0");
   plant("/proc/99/maps", "7f00-7f01 rw-s 00000000 00:0f 12   /dev/hugepages/rtemap_0");
   expect("left files", kOk, "no hugepages of programs that are gone");
 }
@@ -173,7 +200,7 @@ TEST_F(Doctor, FindsSocketsNobodyListensAt) {
   plant("/run/ringroad/node-1.json", "{}");  // no socket: none of its business
   expect("left files", kWarning, "/run/ringroad/node-1.sock is there and nobody listens",
          "rm /run/ringroad/node-1.sock");
-  plant_listener("/run/ringroad/node-1.sock", "42");
+  plant_listeners({{"/run/ringroad/node-1.sock", "42"}});
   EXPECT_EQ(worst("left files").severity, kOk);
 }
 
