@@ -43,11 +43,7 @@ void add_command(CLI::App& app, const Command& command, Given& given) {
   for (const Option& option : command.options) add_option(app, option, given);
   for (const Argument& argument : command.arguments) {
     auto* added = app.add_option(argument.name, given.values[argument.name]);
-    if (argument.is_many) {
-      added->expected(-1);
-    } else {
-      added->expected(1)->type_size(1);
-    }
+    if (!argument.is_many) added->expected(1);
   }
 }
 
@@ -173,8 +169,9 @@ absl::StatusOr<Parsed> parse(const Tree& tree, std::vector<std::string> words) {
   }
   parsed.path = named_path(app);
   parsed.wants_help = parsed.globals.has("--help");
-  if (const auto rest = app.remaining(true); !rest.empty()) {
-    return unexpected(tree, parsed.path, rest.front());
+  for (const std::string& word : app.remaining(true)) {
+    // The mark before words that only look like options is no word of its own.
+    if (word != "--") return unexpected(tree, parsed.path, word);
   }
   if (parsed.wants_help) return parsed;
   parsed.command = tree.find(parsed.path);

@@ -15,6 +15,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, ".."), HERE]
+import harness  # noqa: E402  pylint: disable=wrong-import-position
 import fake_control  # noqa: E402  pylint: disable=wrong-import-position
 import sample_answers as sample  # noqa: E402  pylint: disable=wrong-import-position
 from harness import wait  # noqa: E402  pylint: disable=wrong-import-position
@@ -200,5 +201,5 @@ def plain(text):
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[=>]", "", text).replace("\r", "")
 
 
-__all__ = ["Cli", "Terminal", "cluster_answers", "fake_control", "golden", "plain",
+__all__ = ["Cli", "Terminal", "cluster_answers", "fake_control", "golden", "harness", "plain",
            "sample", "wait"]  # fmt: skip

@@ -6,9 +6,8 @@ import shlex
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import harness  # noqa: E402  pylint: disable=wrong-import-position
 # pylint: disable-next=wrong-import-position,import-error
-from cli_scene import Cli, fake_control, sample  # noqa: E402
+from cli_scene import Cli, fake_control, harness, sample  # noqa: E402
 
 
 def complete(cli, *words):

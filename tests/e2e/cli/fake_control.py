@@ -8,6 +8,7 @@ to answer with raw bytes. Runs in threads of the test's own process.
 
 import base64
 import copy
+import functools
 import json
 import os
 import socket
@@ -23,9 +24,14 @@ with open(DESCRIPTION, encoding="utf-8") as _file:
 METHODS = {method["name"]: method for method in RPC["methods"]}
 
 
+@functools.lru_cache(maxsize=None)
+def _validator(text):
+    return jsonschema.Draft7Validator(dict(json.loads(text), definitions=RPC["definitions"]))
+
+
 def check(schema, value):
     """Raises jsonschema.ValidationError unless the value is as the description says."""
-    jsonschema.validate(value, dict(schema, definitions=RPC["definitions"]))
+    _validator(json.dumps(schema)).validate(value)
 
 
 class Refusal(Exception):

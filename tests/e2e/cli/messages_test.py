@@ -8,9 +8,8 @@ import signal
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import harness  # noqa: E402  pylint: disable=wrong-import-position
 # pylint: disable-next=wrong-import-position,import-error
-from cli_scene import Cli, sample, wait  # noqa: E402
+from cli_scene import Cli, harness, sample, wait  # noqa: E402
 
 
 def two_nodes(scene):

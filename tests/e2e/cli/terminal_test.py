@@ -9,9 +9,8 @@ import stat
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import harness  # noqa: E402  pylint: disable=wrong-import-position
 # pylint: disable-next=wrong-import-position,import-error
-from cli_scene import Cli, plain, sample, wait  # noqa: E402
+from cli_scene import Cli, harness, plain, sample, wait  # noqa: E402
 # pylint: disable-next=wrong-import-position,import-error
 from fake_control import stall  # noqa: E402
 
@@ -80,7 +79,7 @@ def test_completion_does_not_wait_for_a_node_that_is_silent(scene):
     terminal = start_shell(Cli(scene, link_list=stall()))
     terminal.type("link show \t")
     terminal.type("--no-c\t")
-    terminal.wait_for("--no-color", seconds=5)
+    terminal.wait_for("olor", seconds=5)
     terminal.type("\x03")
     terminal.wait_for(PROMPT)
     terminal.type("\x04")

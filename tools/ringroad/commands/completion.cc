@@ -30,6 +30,11 @@ absl::StatusOr<ExitCode> complete_words(Session& session, const Given& given) {
 
 absl::StatusOr<ExitCode> write_manual(Session& session, const Given& given) {
   const std::filesystem::path folder = given.text("DIRECTORY");
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) {
+    return absl::InternalError(fabric::cat(printable(folder.string()), ": ", error.message()));
+  }
   for (const ManualPage& page : manual_pages(session.tree)) {
     std::ofstream file{folder / page.file_name, std::ios::binary};
     file << page.text;
@@ -48,7 +53,9 @@ std::vector<Command> completion_commands() {
   return {
       {.path = "completion bash",
        .summary = "Prints a script that completes these commands in bash.",
-       .examples = {{"source <(ringroad completion bash)", "in this shell"}},
+       .examples = {{"source <(ringroad completion bash)", "in this shell"},
+                    {"ringroad completion bash > /etc/bash_completion.d/ringroad",
+                     "for everybody, from the next one on"}},
        .run = print_script},
       {.path = "complete",
        .summary = "Prints what may stand for the last of some words.",
@@ -61,7 +68,9 @@ std::vector<Command> completion_commands() {
        .is_hidden = true},
       {.path = "man",
        .summary = "Writes the man pages into a directory.",
-       .arguments = {{.name = "DIRECTORY", .help = "that exists", .source = Source::kFile}},
+       .arguments = {{.name = "DIRECTORY",
+                      .help = "made when there is none",
+                      .source = Source::kFile}},
        .examples = {{"ringroad man /usr/local/share/man/man1", "for man ringroad"}},
        .run = write_manual,
        .is_hidden = true},

@@ -125,9 +125,9 @@ std::string applied_text(const json& answer, const Look& look) {
   if (now + waiting == 0) return "nothing to change\n";
   const bool is_dry = flag_of(answer, "dry_run");
   return cat(changes_table(answer, look),
-             is_dry ? "nothing was changed (--dry-run): "
+             is_dry ? "would do, not done: "
                     : cat("version ", count_of(answer, "version"), " is in force: "),
-             counted(now, "change"), is_dry ? " would take effect, " : " took effect, ",
+             counted(now, "change"), is_dry ? " at once, " : " took effect, ",
              std::to_string(waiting), waiting == 1 ? " waits" : " wait", " for a restart\n");
 }
 

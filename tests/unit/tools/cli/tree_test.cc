@@ -63,7 +63,7 @@ TEST_F(TreeTest, ExamplesAreRightCommands) {
   for (const Command& command : tree.commands) {
     for (const Example& example : command.examples) {
       std::string line = example.line.substr(0, example.line.find(" | "));
-      line = line.substr(0, line.find(" < "));
+      line = line.substr(0, std::min(line.find(" < "), line.find(" > ")));
       if (line.starts_with("source")) continue;
       auto words = split_line(line);
       ASSERT_TRUE(words.ok()) << line;
