@@ -134,7 +134,11 @@ await_listening() {
 }
 await_control() {
   await_listening "$1" || return 1
-  await "node-$1-control" "being well (/readyz)" is_well "$1"
+  well_answer=''
+  await "node-$1-control" "being well (/readyz)" is_well "$1" || {
+    [[ -z $well_answer ]] || warn "node $1 says of itself: $(tail -n 1 <<<"$well_answer")"
+    return 1
+  }
 }
 
 # is_well N: its control process says of itself that it is ready: attached, and every link up. While
@@ -146,7 +150,8 @@ is_well() {
   if ! is_served "$1"; then return 0; fi
   address=$(listening_port_of "$pid")
   if (($(live_peers 0) < cluster_size)); then path=/healthz; fi
-  [[ -n $address ]] && answers_ok "$address" "$path"
+  [[ -n $address ]] && well_answer=$(ask "$address" "$path") &&
+    [[ $well_answer == "HTTP/1."?" 200 "* ]]
 }
 is_served() { ! grep -qE '"listen": *""' "$(config_of "$1")"; }
 

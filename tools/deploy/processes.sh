@@ -174,12 +174,10 @@ listens_at() {
     { found = 1; exit } END { exit !found }' /proc/net/unix
 }
 
-# answers_ok ADDRESS:PORT PATH: HTTP there answers 200, within two seconds. In a shell of its own,
-# which alone suffers when the other end goes away.
-answers_ok() (
-  reply=''
+# ask ADDRESS:PORT PATH: what HTTP there answers within two seconds, headers included. In a shell of
+# its own, which alone suffers when the other end goes away.
+ask() (
   exec 8<>"/dev/tcp/${1%:*}/${1##*:}" || exit 1
   printf 'GET %s HTTP/1.0\r\nHost: %s\r\n\r\n' "$2" "$1" >&8
-  read -r -t 2 reply <&8
-  [[ $reply == "HTTP/1."?" 200 "* ]]
+  timeout 2 cat <&8
 ) 2>/dev/null

@@ -261,6 +261,20 @@ def test_a_program_that_is_not_ready_fails_the_deploy_with_its_last_words(scene)
         os.remove(os.path.join(deployment.build, CONTROL))
 
 
+def test_a_node_that_is_not_well_says_why_and_a_mended_one_need_not_wait_for_others(scene):
+    scene.environment["RINGROAD_FAKE_UNREADY"] = "no dataplane"
+    with Deployment(scene, fake_tree(scene)) as deployment:
+        shown = deployment.run("deploy", "--cluster-size", 2, "--patience", 1)
+        assert_answers(shown, 1, "node 1 says of itself: no dataplane")
+        deployment.assert_nothing_left()
+        del scene.environment["RINGROAD_FAKE_UNREADY"]
+        deployment.succeed("deploy", "--cluster-size", 2)
+        deployment.succeed("stop", "2")
+        scene.environment["RINGROAD_FAKE_UNREADY"] = "a link is down"
+        deployment.succeed("restart", "1", "--patience", 2)
+        deployment.succeed("destroy")
+
+
 def test_waiting_is_told_every_two_seconds(scene):
     with Deployment(scene, fake_tree(scene, fabric=STAY)) as deployment:
         shown = deployment.run("deploy", "--cluster-size", 1, "--patience", 3)
