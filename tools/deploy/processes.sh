@@ -94,7 +94,7 @@ await() {
       complain "$name ended before it was ready" "$name"
       return 1
     fi
-    if ((SECONDS - begun >= patience)); then
+    if ((SECONDS - begun > patience)); then
       complain "$name: no sign of $what within $patience s" "$name"
       return 1
     fi
@@ -117,7 +117,7 @@ complain() {
 gone_within() {
   local deadline=$((SECONDS + $1))
   while runs "$2" "$3"; do
-    ((SECONDS < deadline)) || return 1
+    ((SECONDS <= deadline)) || return 1
     sleep 0.05
   done
 }
