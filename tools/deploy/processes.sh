@@ -18,8 +18,8 @@ declare -A asked=()       # NAME: it ran, and was asked to end
 
 log_of() { printf '%s/logs/%s.log' "$directory" "$1"; }
 
-# read_stat PID: sets stat_state, stat_parent and stat_start from /proc/PID/stat; false when there is
-# no such process. The name in its field 2 may hold anything: what counts begins after its bracket.
+# read_stat PID: sets stat_state, stat_parent and stat_start from /proc/PID/stat; false when there
+# is no such process. The name in field 2 may hold anything: what counts begins after its bracket.
 read_stat() {
   local text fields
   { read -r text <"/proc/$1/stat"; } 2>/dev/null || return 1
