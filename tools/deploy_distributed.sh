@@ -250,11 +250,16 @@ undo() {
   local status=$?
   trap '' INT TERM HUP
   exec 2>&3
+  # Failures end with 1. Anything else is a signal, though bash 5.2 may have failed to say 130.
+  if ((status != 1)); then
+    status=130
+    warn "interrupted"
+  fi
   if $owned; then
     # A process launched and not yet recorded is still a child of this script.
     local child
     for child in $(jobs -p); do
-      [[ $(proc_field "$child" 4) != "$$" ]] || kill -KILL "$child" 2>/dev/null || true
+      if read_stat "$child" && [[ $stat_parent == "$$" ]]; then kill -KILL "$child" || true; fi
     done
     end_all >/dev/null
     remove_directory
@@ -281,7 +286,7 @@ deploy() {
   check_programs
   check_place
   trap undo EXIT
-  trap 'exec 2>&3; warn "interrupted"; exit 130' INT TERM HUP
+  trap 'exit 130' INT TERM HUP
   say "deploy   cluster $cluster, $(count_nodes "$cluster_size"), plain: frames are NOT encrypted"
   say "         in $directory"
   report_threads
@@ -333,7 +338,8 @@ start_name() {
     *) await_said_ready "$1" || exit 1 ;;
   esac
   if [[ $1 == *-dataplane ]]; then
-    await "$1" "its links" has_links "$node" "$(live_peers "$node")" || exit 1
+    count_peers "$node"
+    await "$1" "its links" has_links "$node" "$peers" || exit 1
   fi
   say "$1   ready"
 }

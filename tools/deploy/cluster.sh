@@ -134,37 +134,42 @@ await_listening() {
 }
 await_control() {
   await_listening "$1" || return 1
-  await "node-$1-control" "being well (/readyz)" is_well "$1"
+  well_answer=''
+  await "node-$1-control" "being well (/readyz)" is_well "$1" || {
+    [[ -z $well_answer ]] || warn "node $1 says of itself: $(tail -n 1 <<<"$well_answer")"
+    return 1
+  }
 }
 
 # is_well N: its control process says of itself that it is ready: attached, and every link up. While
 # some dataplane does not run there is nothing more to wait for than that it answers. Nor is there
 # where a configuration was changed to serve no HTTP.
 is_well() {
-  local address path=/readyz pid start
+  local address path=/readyz peers pid start
   read_record "node-$1-control" || return 1
   if ! is_served "$1"; then return 0; fi
   address=$(listening_port_of "$pid")
-  if (($(live_peers 0) < cluster_size)); then path=/healthz; fi
-  [[ -n $address ]] && answers_ok "$address" "$path"
+  count_peers 0
+  if ((peers < cluster_size)); then path=/healthz; fi
+  [[ -n $address ]] && well_answer=$(ask "$address" "$path") &&
+    [[ $well_answer == "HTTP/1."?" 200 "* ]]
 }
 is_served() { ! grep -qE '"listen": *""' "$(config_of "$1")"; }
 
-# links_up N: how many links node N's dataplane has up, by the last it said of each.
-links_up() {
-  said_since "node-$1-dataplane" |
-    awk '/^link +node [0-9]+ is (up|down)/ { last[$3] = $5 }
-      END { for (peer in last) count += last[peer] == "up"; print count + 0 }'
+# has_links N COUNT: node N's dataplane has so many links up, by the last it said of each.
+has_links() {
+  said_since "node-$1-dataplane" | awk -v least="$2" '
+    /^link +node [0-9]+ is (up|down)/ { last[$3] = $5 }
+    END { for (peer in last) count += last[peer] == "up"; exit count < least }'
 }
-has_links() { (($(links_up "$1") >= $2)); }
 
-# live_peers N: how many dataplanes of other nodes than N run.
-live_peers() {
-  local peer count=0
-  for ((peer = 1; peer <= cluster_size; ++peer)); do
-    if ((peer != $1)) && is_running "node-$peer-dataplane"; then ((++count)); fi
+# count_peers N: sets peers to how many dataplanes of other nodes than N run.
+count_peers() {
+  local node pid start
+  peers=0
+  for ((node = 1; node <= cluster_size; ++node)); do
+    if ((node != $1)) && is_running "node-$node-dataplane"; then ((++peers)); fi
   done
-  echo "$count"
 }
 
 # --- ending ----------------------------------------------------------------------------------

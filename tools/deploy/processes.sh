@@ -16,30 +16,24 @@
 declare -A log_offset=()  # NAME: how long its log was when it was launched
 declare -A asked=()       # NAME: it ran, and was asked to end
 
-record_of() { printf '%s/processes/%s' "$directory" "$1"; }
 log_of() { printf '%s/logs/%s.log' "$directory" "$1"; }
 
-# proc_field PID N: a field of /proc/PID/stat, counted as in proc(5); the name in field 2 may hold
-# anything, so fields are counted from its closing bracket. Nothing when there is no such process.
-proc_field() {
+# read_stat PID: sets stat_state, stat_parent and stat_start from /proc/PID/stat; false when there
+# is no such process. The name in field 2 may hold anything: what counts begins after its bracket.
+read_stat() {
   local text fields
   { read -r text <"/proc/$1/stat"; } 2>/dev/null || return 1
   read -r -a fields <<<"${text##*) }"
-  printf '%s' "${fields[$2 - 3]}"
+  stat_state=${fields[0]} stat_parent=${fields[1]} stat_start=${fields[19]}
 }
 
 # runs PID START: that very process, and not as a zombie that nobody has collected.
-runs() {
-  local state
-  [[ $(proc_field "$1" 22) == "$2" ]] || return 1
-  state=$(proc_field "$1" 3) || return 1
-  [[ $state != [ZX] ]]
-}
+runs() { read_stat "$1" && [[ $stat_start == "$2" && $stat_state != [ZX] ]]; }
 
 # read_record NAME: sets pid and start; false when nothing of that name should run.
 read_record() {
   pid='' start=''
-  { read -r pid start <"$(record_of "$1")"; } 2>/dev/null || true
+  { read -r pid start <"$directory/processes/$1"; } 2>/dev/null || true
   [[ $pid =~ ^[1-9][0-9]*$ && $start =~ ^[0-9]+$ ]]
 }
 
@@ -67,22 +61,25 @@ uptime_of() {
 
 # launch NAME COMMAND...: starts it, its output added to its log.
 launch() {
-  local name=$1 log child
+  local name=$1 child record="$directory/processes/$1" log="$directory/logs/$1.log"
   shift
-  log=$(log_of "$name")
   if $dry_run; then say "would start  $*"; return 0; fi
   log_offset[$name]=$(stat -c %s "$log" 2>/dev/null || echo 0)
   # The script's own descriptors (9 is the lock on the deployment) must not live on in others.
   setsid "$@" >>"$log" 2>&1 </dev/null 3>&- 9>&- &
   child=$!
-  printf '%s %s\n' "$child" "$(proc_field "$child" 22 || echo 0)" >"$(record_of "$name").new"
-  mv "$(record_of "$name").new" "$(record_of "$name")"
+  read_stat "$child" || stat_start=0
+  printf '%s %s\n' "$child" "$stat_start" >"$record.new"
+  mv "$record.new" "$record"
   disown "$child" 2>/dev/null || true
 }
 
 # said_since NAME: what it said since it was launched.
-said_since() { tail -c "+$((${log_offset[$1]:-0} + 1))" "$(log_of "$1")" 2>/dev/null; }
+said_since() { tail -c "+$((${log_offset[$1]:-0} + 1))" "$directory/logs/$1.log" 2>/dev/null; }
 said() { said_since "$1" | grep -E -- "$2" >/dev/null; }
+
+# The loops below look without command substitutions, which cost a process each, and in whose midst
+# bash 5.2 at times cannot run a trap.
 
 # await NAME WHAT CONDITION...: until the condition holds. False, with the end of its log, when the
 # process ended before or its patience is over. Says every two seconds that it waits.
@@ -94,7 +91,7 @@ await() {
       complain "$name ended before it was ready" "$name"
       return 1
     fi
-    if ((SECONDS - begun >= patience)); then
+    if ((SECONDS - begun > patience)); then
       complain "$name: no sign of $what within $patience s" "$name"
       return 1
     fi
@@ -117,7 +114,7 @@ complain() {
 gone_within() {
   local deadline=$((SECONDS + $1))
   while runs "$2" "$3"; do
-    ((SECONDS < deadline)) || return 1
+    ((SECONDS <= deadline)) || return 1
     sleep 0.05
   done
 }
@@ -135,7 +132,7 @@ see_ended() {
   local name=$1 pid start
   if ! read_record "$name"; then say "$name   is not running"; return 0; fi
   if [[ -z ${asked[$name]:-} ]]; then
-    $dry_run || rm -f "$(record_of "$name")"
+    $dry_run || rm -f "$directory/processes/$name"
     say "$name   is gone (process $pid has ended, or that id is somebody else's by now)"
     return 0
   fi
@@ -147,7 +144,7 @@ see_ended() {
     gone_within 5 "$pid" "$start" || fail "$name: process $pid does not end, not even killed"
     warn "$name: did not end within $patience s of SIGTERM; killed (process $pid)"
   fi
-  rm -f "$(record_of "$name")"
+  rm -f "$directory/processes/$name"
 }
 
 # terminate NAME...: all of them are asked before the first is waited for.
@@ -174,12 +171,10 @@ listens_at() {
     { found = 1; exit } END { exit !found }' /proc/net/unix
 }
 
-# answers_ok ADDRESS:PORT PATH: HTTP there answers 200, within two seconds. In a shell of its own,
-# which alone suffers when the other end goes away.
-answers_ok() (
-  reply=''
+# ask ADDRESS:PORT PATH: what HTTP there answers within two seconds, headers included. In a shell of
+# its own, which alone suffers when the other end goes away.
+ask() (
   exec 8<>"/dev/tcp/${1%:*}/${1##*:}" || exit 1
   printf 'GET %s HTTP/1.0\r\nHost: %s\r\n\r\n' "$2" "$1" >&8
-  read -r -t 2 reply <&8
-  [[ $reply == "HTTP/1."?" 200 "* ]]
+  timeout 2 cat <&8
 ) 2>/dev/null

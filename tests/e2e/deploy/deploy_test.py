@@ -252,13 +252,27 @@ def test_an_interrupted_deploy_leaves_nothing(scene):
 def test_a_program_that_is_not_ready_fails_the_deploy_with_its_last_words(scene):
     for body, text in (
         ("echo no room here; exit 1\n", "ended before it was ready"),
-        ("echo no room here\n" + STAY, "within 1 s"),
+        ("echo no room here\n" + STAY, "within 4 s"),
     ):
         with Deployment(scene, fake_tree(scene, dataplane=body)) as deployment:
-            shown = deployment.run("deploy", "--cluster-size", 1, "--patience", 1)
+            shown = deployment.run("deploy", "--cluster-size", 1, "--patience", 4)
             assert_answers(shown, 1, text, "no room here")
             deployment.assert_nothing_left()
         os.remove(os.path.join(deployment.build, CONTROL))
+
+
+def test_a_node_that_is_not_well_says_why_and_a_mended_one_need_not_wait_for_others(scene):
+    scene.environment["RINGROAD_FAKE_UNREADY"] = "no dataplane"
+    with Deployment(scene, fake_tree(scene)) as deployment:
+        shown = deployment.run("deploy", "--cluster-size", 2, "--patience", 4)
+        assert_answers(shown, 1, "node 1 says of itself: no dataplane")
+        deployment.assert_nothing_left()
+        del scene.environment["RINGROAD_FAKE_UNREADY"]
+        deployment.succeed("deploy", "--cluster-size", 2)
+        deployment.succeed("stop", "2")
+        scene.environment["RINGROAD_FAKE_UNREADY"] = "a link is down"
+        deployment.succeed("restart", "1")
+        deployment.succeed("destroy")
 
 
 def test_waiting_is_told_every_two_seconds(scene):
