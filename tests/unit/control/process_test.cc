@@ -9,6 +9,7 @@
 
 #include "absl/strings/escaping.h"
 #include "asio/post.hpp"
+#include "becomes_true.h"
 #include "control/control_process.h"
 #include "fake_dataplane.h"
 #include "rpc_client.h"
@@ -21,6 +22,7 @@ namespace {
 using Json = nlohmann::json;
 using host::ControlCommandKind;
 using host::ControlResult;
+using test::becomes_true;
 using test::FakeDataplane;
 using test::TestClient;
 
@@ -98,15 +100,6 @@ class ProcessTest : public testing::Test {
   }
   int links_up() { return call("node.status")["links_up"].get<int>(); }
   bool is_attached() { return call("node.status")["dataplane"]["attached"].get<bool>(); }
-
-  template <typename Condition>
-  bool becomes_true(Condition condition) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(15);
-    while (!condition() && std::chrono::steady_clock::now() < deadline) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-    return condition();
-  }
 
   test::TemporaryDirectory directory_;
   std::string path_ = directory_ / "node1.json";

@@ -13,6 +13,7 @@
 #include "asio/redirect_error.hpp"
 #include "asio/steady_timer.hpp"
 #include "asio/use_awaitable.hpp"
+#include "becomes_true.h"
 #include "control/rpc/server.h"
 #include "dataplane/host/listener.h"
 #include "rpc_client.h"
@@ -23,6 +24,7 @@ namespace ringroad::control {
 namespace {
 
 using Json = nlohmann::json;
+using test::becomes_true;
 using test::TestClient;
 
 // Answers every method with what it was asked; "ping" waits until told to go on, "rpc.discover"
@@ -73,14 +75,6 @@ class Rpc : public testing::Test {
   std::string ask(TestClient& client, const std::string& text) {
     client.send(text + "\n");
     return client.line().value_or("no answer");
-  }
-  template <typename Condition>
-  bool becomes_true(Condition condition) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (!condition() && std::chrono::steady_clock::now() < deadline) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
-    return condition();
   }
 
   test::TemporaryDirectory directory_;
