@@ -113,6 +113,8 @@ TEST_F(Doctor, SaysWhoHasTheNodesSockets) {
   expect("sockets", kWrong, host + " is taken by nginx (process 78)", "kill 78");
   plant("/proc/78/comm", "ringroad-datapl");
   expect("sockets", kOk, "served by ringroad-datapl (process 78)");
+  plant("/proc/78/cmdline", std::string("/usr/bin/ringroad-dataplane\0--config\0f", 39));
+  expect("sockets", kOk, "served by ringroad-dataplane (process 78)");
 }
 
 TEST_F(Doctor, MissesTheOtherProcessOfANode) {
