@@ -215,6 +215,14 @@ std::map<std::string, std::uint64_t> Machine::listening_sockets() const {
   return inodes;
 }
 
+std::string Machine::name_of_process(const std::string& folder) const {
+  const std::string name = read(folder + "/comm").value_or("a program");
+  // The kernel cuts it after 15 bytes; the command line has it whole, unless it was made up.
+  const std::string command = read(folder + "/cmdline").value_or("");
+  const std::string whole = fs::path(command.substr(0, command.find('\0'))).filename().string();
+  return whole.rfind(name, 0) == 0 ? whole : name;
+}
+
 std::optional<ProcessName> Machine::owner_of_socket(std::uint64_t inode) const {
   const std::string wanted = absl::StrCat("socket:[", inode, "]");
   for (const std::string& process : list("/proc")) {
@@ -223,7 +231,7 @@ std::optional<ProcessName> Machine::owner_of_socket(std::uint64_t inode) const {
     for (const std::string& descriptor : list(folder + "/fd")) {
       if (read_link_name(absl::StrCat(folder, "/fd/", descriptor)) != wanted) continue;
       return ProcessName{static_cast<std::uint32_t>(parse_number(process).value_or(0)),
-                         read(folder + "/comm").value_or("a program")};
+                         name_of_process(folder)};
     }
   }
   return std::nullopt;

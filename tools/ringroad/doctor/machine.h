@@ -19,10 +19,9 @@
 
 namespace ringroad::cli {
 
-// A process, by what /proc calls it.
 struct ProcessName {
   std::uint32_t id = 0;
-  std::string name;  // at most 15 bytes: the kernel cuts it
+  std::string name;  // of its program
 };
 
 class Machine {
@@ -78,6 +77,7 @@ class Machine {
 
  private:
   void plan_loops();
+  std::string name_of_process(const std::string& folder) const;
 
   std::string root_;  // without the slash at its end: empty for this machine
   std::optional<NodeConfig> config_;

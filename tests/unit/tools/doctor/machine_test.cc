@@ -159,6 +159,7 @@ TEST_F(Doctor, ReadsTheLimitOfLockedMemory) {
 
 TEST_F(Doctor, FindsTheTightestLimitOfTheControlGroups) {
   expect("cgroup", kOk, "limits neither");
+  plant("/sys/fs/cgroup/system.slice/node.service/cpu.max", "900000 100000");
   plant("/sys/fs/cgroup/system.slice/cpu.max", "50000 100000");
   expect("cgroup", kWarning, "0.50 CPUs' time is allowed",
          "echo max | sudo tee /sys/fs/cgroup/system.slice/cpu.max");

@@ -74,8 +74,9 @@ class PlantedMachine : public ::testing::Test {
     for (const auto& [path, inode] : listeners) {
       text += "\n0000000000000000: 00000002 00000000 00010000 0005 01 " + inode + " " + path;
     }
-    plant("/proc/net/unix",
-          text + "\n0000000000000000: 00000003 00000000 00000000 0001 03 7 /run/ringroad/node-1-control.sock");
+    plant("/proc/net/unix", text +
+                                "\n0000000000000000: 00000003 00000000 00000000 0001 03 7 "
+                                "/run/ringroad/node-1-control.sock");
   }
 
   std::vector<Finding> all() { return examine(examination_); }

@@ -82,10 +82,14 @@ TEST_F(Doctor, WantsTheTunDeviceForATap) {
 
 TEST_F(Doctor, SaysWhoHasTheMetricsPort) {
   expect("metrics", kOk, "127.0.0.1:9090 is free");
-  // Port 9090 of 127.0.0.1, listening; then 9091, which is nobody's business.
-  plant("/proc/net/tcp",
-        "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n"
-        "   0: 0100007F:2382 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 4242 1");
+  // Port 9090 (0x2382) of 127.0.0.1: an old connection of it, then also a listener.
+  const std::string head =
+      "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n";
+  const std::string rest = " 00000000:00000000 00:00000000 00000000 0 0 4242 1";
+  const std::string connection = "   0: 0100007F:2382 0100007F:9999 06" + rest;
+  plant("/proc/net/tcp", head + connection);
+  expect("metrics", kOk, "127.0.0.1:9090 is free");
+  plant("/proc/net/tcp", head + connection + "\n   1: 0100007F:2382 00000000:0000 0A" + rest);
   expect("metrics", kWarning, "taken by a program that is not readable", "127.0.0.1:9091");
   plant_owner(77, "prometheus", "4242");
   expect("metrics", kWarning, "taken by prometheus (process 77)", "set /metrics/listen");
@@ -109,6 +113,8 @@ TEST_F(Doctor, SaysWhoHasTheNodesSockets) {
   expect("sockets", kWrong, host + " is taken by nginx (process 78)", "kill 78");
   plant("/proc/78/comm", "ringroad-datapl");
   expect("sockets", kOk, "served by ringroad-datapl (process 78)");
+  plant("/proc/78/cmdline", std::string("/usr/bin/ringroad-dataplane\0--config\0f", 39));
+  expect("sockets", kOk, "served by ringroad-dataplane (process 78)");
 }
 
 TEST_F(Doctor, MissesTheOtherProcessOfANode) {
