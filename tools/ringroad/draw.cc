@@ -25,7 +25,7 @@ std::string links_text(const json& node) {
 std::set<std::uint64_t> numbers_of(const json& list) {
   std::set<std::uint64_t> numbers;
   for (const json& number : list) {
-    if (number.is_number_unsigned()) numbers.insert(number.get<std::uint64_t>());
+    if (number.is_number_integer()) numbers.insert(number.get<std::uint64_t>());
   }
   return numbers;
 }

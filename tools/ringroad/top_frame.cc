@@ -97,7 +97,7 @@ std::string tail_text(const json& answer, const Look& look) {
   const json& node = child_of(answer, "node");
   const std::string drops = counts_text(child_of(node, "drops"));
   const std::string dropped =
-      wrapped(cat("dropped  ", drops == "-" ? "nothing" : drops), look.columns, "         ");
+      wrapped(cat("dropped ", drops == "-" ? "nothing" : drops), look.columns, "        ");
   return cat("\n", loops_table(node, look), dropped, "\n",
              problems_text(child_of(answer, "cluster"), look));
 }
