@@ -96,8 +96,9 @@ std::string counts_text(const json& counts) {
       sorted.emplace_back(printable(name), number);
     }
   }
-  std::stable_sort(sorted.begin(), sorted.end(),
-                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
+    return a.second != b.second ? a.second > b.second : a.first < b.first;
+  });
   std::string text;
   for (const auto& [name, count] : sorted) {
     text += (text.empty() ? "" : ", ") + name + " " + gen::with_commas(count);
