@@ -25,7 +25,7 @@ std::string links_text(const json& node) {
 std::set<std::uint64_t> numbers_of(const json& list) {
   std::set<std::uint64_t> numbers;
   for (const json& number : list) {
-    if (number.is_number_unsigned()) numbers.insert(number.get<std::uint64_t>());
+    if (number.is_number_integer()) numbers.insert(number.get<std::uint64_t>());
   }
   return numbers;
 }
@@ -139,13 +139,18 @@ std::string cluster_head(const json& answer, const Look& look) {
   const auto up = std::count_if(nodes.begin(), nodes.end(),
                                 [](const json& node) { return text_of(node, "state") == "up"; });
   const auto leader = count_of(answer, "leader");
-  const bool is_plain = flag_of(answer, "plain");
-  const std::string rest = cat("   ", counted(nodes.size(), "node"), ", ", up, " up",
-                               leader == 0 ? "" : cat("   leader node ", leader),
-                               is_plain ? cat("   ", kPlainText) : "");
-  const std::size_t room =
-      look.is_wide ? 1'000 : look.columns - std::min(look.columns - 12, width_of(rest) + 8);
-  return cat("cluster ", shortened(text_of(answer, "cluster"), room), rest, "\n");
+  const auto rest_with = [&](std::string_view gap) {
+    return cat(gap, counted(nodes.size(), "node"), ", ", up, " up",
+               leader == 0 ? "" : cat(gap, "leader node ", leader),
+               flag_of(answer, "plain") ? cat(gap, kPlainText) : "");
+  };
+  constexpr std::string_view kFront = "cluster ";
+  constexpr std::size_t kNameColumnsMin = 12;
+  std::string rest = rest_with("   ");
+  if (kFront.size() + kNameColumnsMin + width_of(rest) > look.columns) rest = rest_with("  ");
+  const std::size_t used = kFront.size() + width_of(rest);
+  const std::size_t room = look.is_wide ? 1'000 : look.columns > used + 3 ? look.columns - used : 3;
+  return cat(kFront, shortened(text_of(answer, "cluster"), room), rest, "\n");
 }
 
 std::string problems_text(const json& answer, const Look& look) {

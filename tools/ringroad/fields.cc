@@ -26,6 +26,12 @@ std::size_t character_bytes(std::string_view text) {
   return bytes;
 }
 
+std::optional<std::uint64_t> count_in(const json& value) {
+  if (value.is_number_unsigned()) return value.get<std::uint64_t>();
+  if (!value.is_number_integer() || value.get<std::int64_t>() < 0) return std::nullopt;
+  return value.get<std::uint64_t>();
+}
+
 bool is_control(std::string_view character) {
   const auto first = static_cast<unsigned char>(character[0]);
   if (first < 0x20 || first == 0x7f) return true;
@@ -74,8 +80,7 @@ std::optional<double> number_of(const json& object, const char* key) {
 }
 
 std::uint64_t count_of(const json& object, const char* key) {
-  const json& child = child_of(object, key);
-  return child.is_number_unsigned() ? child.get<std::uint64_t>() : 0;
+  return count_in(child_of(object, key)).value_or(0);
 }
 
 bool flag_of(const json& object, const char* key) {
@@ -87,10 +92,13 @@ std::string counts_text(const json& counts) {
   if (!counts.is_object()) return "-";
   std::vector<std::pair<std::string, std::uint64_t>> sorted;
   for (const auto& [name, count] : counts.items()) {
-    if (count.is_number_unsigned() && count != 0) sorted.emplace_back(printable(name), count);
+    if (const auto number = count_in(count).value_or(0); number != 0) {
+      sorted.emplace_back(printable(name), number);
+    }
   }
-  std::stable_sort(sorted.begin(), sorted.end(),
-                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
+    return a.second != b.second ? a.second > b.second : a.first < b.first;
+  });
   std::string text;
   for (const auto& [name, count] : sorted) {
     text += (text.empty() ? "" : ", ") + name + " " + gen::with_commas(count);

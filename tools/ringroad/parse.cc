@@ -30,20 +30,30 @@ std::string one_of(const std::vector<std::string>& words) {
   return cat(" (one of: ", fabric::join(words, ", "), ")");
 }
 
+// Takes one word; an option that is bound to a vector would take all that follow.
+CLI::Option* add_value(CLI::App& app, const std::string& name, std::vector<std::string>& values) {
+  return app.add_option_function<std::string>(
+      name, [&values](const std::string& value) { values.assign(1, value); });
+}
+
 void add_option(CLI::App& app, const Option& option, Given& given) {
   auto& values = given.values[option.long_name()];
   if (option.value.empty()) {
     app.add_flag_callback(option.names, [&values] { values.assign(1, "1"); });
   } else {
-    app.add_option(option.names, values)->expected(1)->take_last();
+    add_value(app, option.names, values)->take_last();
   }
 }
 
 void add_command(CLI::App& app, const Command& command, Given& given) {
   for (const Option& option : command.options) add_option(app, option, given);
   for (const Argument& argument : command.arguments) {
-    auto* added = app.add_option(argument.name, given.values[argument.name]);
-    if (!argument.is_many) added->expected(1);
+    auto& values = given.values[argument.name];
+    if (argument.is_many) {
+      app.add_option(argument.name, values);
+    } else {
+      add_value(app, argument.name, values);
+    }
   }
 }
 

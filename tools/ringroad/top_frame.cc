@@ -46,7 +46,7 @@ double weight(const json& entry, SortKey key) {
 
 std::vector<json> sorted(const json& list, SortKey key, const char* id) {
   std::vector<json> entries(list.begin(), list.end());
-  std::stable_sort(entries.begin(), entries.end(), [&](const json& a, const json& b) {
+  std::sort(entries.begin(), entries.end(), [&](const json& a, const json& b) {
     const double left = weight(a, key), right = weight(b, key);
     return left != right ? left > right : count_of(a, id) < count_of(b, id);
   });
@@ -97,7 +97,7 @@ std::string tail_text(const json& answer, const Look& look) {
   const json& node = child_of(answer, "node");
   const std::string drops = counts_text(child_of(node, "drops"));
   const std::string dropped =
-      wrapped(cat("dropped  ", drops == "-" ? "nothing" : drops), look.columns, "         ");
+      wrapped(cat("dropped ", drops == "-" ? "nothing" : drops), look.columns, "        ");
   return cat("\n", loops_table(node, look), dropped, "\n",
              problems_text(child_of(answer, "cluster"), look));
 }

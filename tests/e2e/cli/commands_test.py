@@ -10,7 +10,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 # pylint: disable-next=wrong-import-position,import-error
-from cli_scene import Cli, fake_control, harness, sample, wait  # noqa: E402
+from cli_scene import Cli, fake_control, golden, harness, sample, wait  # noqa: E402
 # pylint: disable-next=wrong-import-position,import-error
 from fake_control import Raw, refuse, stall  # noqa: E402
 
@@ -102,7 +102,8 @@ def test_configurations_are_checked_here_and_changed_there(scene):
     cli.table("config-apply-dry", "config", "apply", right, "--dry-run")
     cli.result("config.apply", "config", "apply", right)
     wrong = scene.config(1, [2], ports=[{"kind": "memfi"}])
-    cli.table("config-check-wrong", "config", "check", wrong, code=1)
+    faults = cli.run("config", "check", wrong, code=1).out  # a line each, to be found again
+    golden("config-check-wrong", "\n".join(faults) + "\n", scene)
     answer = cli.json("config", "check", wrong, code=1)
     assert answer["ok"] is False and "memfi" in answer["faults"][0]
     before = len(cli.fake.requests)

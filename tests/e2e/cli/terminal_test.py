@@ -57,6 +57,7 @@ def test_tab_completes_commands_options_and_what_lives(scene):
     terminal.type("\x15link show \t")
     shown = plain(terminal.wait_for("3"))
     assert re.search(r"2\s+3", shown), shown
+    terminal.wait_for(PROMPT + "link show ")
     terminal.type("3\r")
     assert "to node-3" in plain(terminal.wait_for(PROMPT))
     terminal.type("\x04")

@@ -106,7 +106,7 @@ TEST(TopFrame, FitsEveryTerminal) {
 TEST(TopFrame, ShowsEverythingWhereThereIsRoom) {
   const auto text = top_frame(top_answer(64, 63), SortKey::kNode, {}, 0, "");
   EXPECT_THAT(text, Not(HasSubstr("more")));
-  EXPECT_THAT(text, HasSubstr("dropped  no_buffer 12"));
+  EXPECT_THAT(text, HasSubstr("dropped no_buffer 12"));
 }
 
 TEST(TopFrame, TheLargestComeFirst) {

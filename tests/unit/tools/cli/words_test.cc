@@ -50,7 +50,9 @@ TEST(Units, SayWhenNothingIsKnown) {
 TEST(Fields, TextCannotCommandATerminal) {
   EXPECT_EQ(printable("a\x1b[2Jb\n\x7f"), "a?[2Jb??");
   EXPECT_EQ(printable("caf\xc3\xa9"), "caf\xc3\xa9");
-  EXPECT_EQ(printable("\xc2\x9b1m"), "?1m");  // U+009B opens a command too
+  EXPECT_EQ(printable("\xc2\x9b"
+                      "1m"),
+            "?1m");  // U+009B opens a command too
   EXPECT_EQ(printable("\xff\xc3"), "??");
   EXPECT_EQ(printable("\xe2\x82"), "??");
 }
