@@ -86,8 +86,6 @@ CountsByReason frame_drops(const NodeReport& report) {
     add(counts, frame_error_name(static_cast<FrameError>(i)), report.node.frame_errors[i]);
   }
   add(counts, "no receiver", report.node.messages_no_receiver);
-  add(counts, "no buffer to send with", report.node.no_buffer);
-  add(counts, "next hop unresolved", report.node.next_hop_unresolved);
   return counts;
 }
 

@@ -31,9 +31,10 @@ class Finder {
   }
 
  private:
-  void add(ProblemSeverity severity, NodeId node, NodeId peer, std::string text,
+  void add(ProblemSeverity severity, NodeId node, NodeId peer, const std::string& text,
            std::vector<std::string> next) {
-    problems_.push_back({severity, std::move(text), node, peer, std::move(next)});
+    problems_.push_back(
+        {severity, absl::StrCat("node ", node.value, ": ", text), node, peer, std::move(next)});
   }
 
   void find_local() {
@@ -100,7 +101,7 @@ class Finder {
     } else if (node == view_.self()) {
       absl::StrAppend(&text, "; nobody else sees node ", peer.value);
     }
-    add(ProblemSeverity::kWrong, node, peer, std::move(text),
+    add(ProblemSeverity::kWrong, node, peer, text,
         {show_link(node, peer), at_node("doctor", peer)});
   }
 

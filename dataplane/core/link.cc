@@ -277,6 +277,8 @@ void Link::Impl::reset(Nanos now) {
 Backpressure Link::Impl::backpressure(std::uint8_t priority) const {
   const SendStream& stream = send_[priority];
   if (state_ != LinkState::kUp) return Backpressure::kNone;
+  // The peer granted credit, and then said that its receiver leaves what came.
+  if (stream.is_held_back) return Backpressure::kMessageCredit;
   if (stream.next < stream.tail) {
     if (!stream.has_message_credit()) return Backpressure::kMessageCredit;
     if (!stream.has_byte_credit()) return Backpressure::kByteCredit;

@@ -33,9 +33,11 @@ enum class SendResult : std::uint8_t {
 // Why the link cannot send right now, for WOULD_BLOCK to name.
 enum class Backpressure : std::uint8_t {
   kNone,
-  kMessageCredit,  // the peer granted no more messages at this priority: its application is slow
-  kByteCredit,     // likewise, in bytes
-  kFlight,         // the link has all the frames it may have unacknowledged
+  // The peer granted no more messages at this priority, or said that it has no room for those that
+  // were sent: its application is slow.
+  kMessageCredit,
+  kByteCredit,  // likewise, in bytes
+  kFlight,      // the link has all the frames it may have unacknowledged
 };
 
 // A message to be sent. The payload stays readable and unchanged until its outcome is told (to the

@@ -17,7 +17,7 @@ std::vector<std::string> sockets_here() {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator{runtime_directory(), error}) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with("node-") && name.ends_with(".sock")) {
+    if (name.starts_with("node-") && name.ends_with(".sock") && !name.ends_with("-control.sock")) {
       sockets.push_back(entry.path().string());
     }
   }

@@ -49,7 +49,8 @@ std::string unseen_text(const json& answer, const Look& look) {
   std::string text;
   std::size_t lines = 0, silent = 0;
   for (const json& node : list_of(answer, "nodes")) {
-    if (!number_of(node, "told_seconds")) {
+    const std::string state = text_of(node, "state");
+    if (!number_of(node, "told_seconds") || state == "unknown" || state == "down") {
       ++silent;
       continue;
     }

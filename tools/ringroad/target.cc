@@ -32,8 +32,9 @@ bool is_number(const std::string& text) {
 std::string Target::name() const { return node_id ? cat("node ", *node_id) : socket; }
 
 std::string start_command(std::optional<std::uint32_t> node_id) {
-  return cat("systemctl start ringroad-control@", node_id ? std::to_string(*node_id) : "N",
-             ", or ringroad-control --config FILE");
+  const std::string node = node_id ? std::to_string(*node_id) : "N";
+  return cat("systemctl start ringroad-control@", node, ", tools/deploy_distributed.sh start ",
+             node, " control, or ringroad-control --config FILE");
 }
 
 std::vector<std::uint32_t> control_sockets_here() {

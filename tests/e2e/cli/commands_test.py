@@ -185,7 +185,8 @@ def test_whom_to_ask_is_the_only_one_or_the_lowest_that_answers(scene):
     process = cli.run("node", "show", "--node", "1", code=4)
     assert process.err == [
         f"ringroad: node 1: no control process answers at {cli.socket(1)}: connection refused; "
-        "mend: systemctl start ringroad-control@1, or ringroad-control --config FILE"
+        "mend: systemctl start ringroad-control@1, tools/deploy_distributed.sh start 1 control, "
+        "or ringroad-control --config FILE"
     ], process.tail()
     scene.environment["RINGROAD_NODE"] = "3"
     assert "node 3" in cli.run("node", "show", code=4).err[0]

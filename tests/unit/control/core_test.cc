@@ -93,7 +93,7 @@ TEST(ClusterView, TellsUpDegradedDownAndUnknown) {
   ClusterView view(kOne, std::array{kTwo, kThree}, kStart);
   const auto state = [&](NodeId node) { return view.find(node)->state; };
   view.tick(kStart);
-  EXPECT_EQ(state(kOne), NodeState::kDown) << "no dataplane is attached";
+  EXPECT_EQ(state(kOne), NodeState::kDown) << "node 1: no dataplane is attached";
   EXPECT_EQ(state(kTwo), NodeState::kUnknown) << "and so nothing is known of others";
 
   view.on_links(bits({kTwo, kThree}), kStart);
@@ -160,7 +160,7 @@ TEST_F(Problems, NameACutLinkAndWhoStillSeesTheNode) {
   view_.on_links(bits({kTwo}), now_);
   const auto found = find();
   ASSERT_EQ(found.size(), 1u);
-  EXPECT_EQ(found[0].text, "link to node 3 is down for 38 s; node 2 sees node 3");
+  EXPECT_EQ(found[0].text, "node 1: link to node 3 is down for 38 s; node 2 sees node 3");
   EXPECT_EQ(found[0].severity, ProblemSeverity::kWrong);
   EXPECT_EQ(found[0].node, kOne);
   EXPECT_EQ(found[0].peer, kThree);
@@ -174,7 +174,7 @@ TEST_F(Problems, TellALinkBetweenTwoOthersOnce) {
   const auto found = find();
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].node, kTwo);
-  EXPECT_EQ(found[0].text, "link to node 3 is down; node 1 sees node 3");
+  EXPECT_EQ(found[0].text, "node 2: link to node 3 is down; node 1 sees node 3");
 }
 
 TEST_F(Problems, NameADeadControlProcess) {
@@ -185,7 +185,7 @@ TEST_F(Problems, NameADeadControlProcess) {
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].node, kThree);
   EXPECT_EQ(found[0].text,
-            "its link is up, but its control process has told nothing for 12 s: is "
+            "node 3: its link is up, but its control process has told nothing for 12 s: is "
             "ringroad-control running there?");
 }
 
@@ -196,7 +196,7 @@ TEST_F(Problems, NameTheProgramThatDoesNotRead) {
   const auto found = find();
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].text,
-            "512 messages at priority 3 wait for node 2: a program there does not read");
+            "node 1: 512 messages at priority 3 wait for node 2: a program there does not read");
   EXPECT_EQ(found[0].severity, ProblemSeverity::kWarning);
   EXPECT_EQ(found[0].next[0], "ringroad app show --node 2");
 }
@@ -209,9 +209,9 @@ TEST_F(Problems, NamePortBuffersAndDropsTheGravestFirst) {
   facts_.port_since = now_ - seconds(3);
   const auto found = find();
   ASSERT_EQ(found.size(), 3u);
-  EXPECT_EQ(found[0].text, "its port is down for 3 s: nothing goes in or out");
-  EXPECT_EQ(found[1].text, "packet buffers are nearly gone: 12 of 1000 are free");
-  EXPECT_EQ(found[2].text, "120 packets a second are dropped, most as: udp checksum");
+  EXPECT_EQ(found[0].text, "node 1: its port is down for 3 s: nothing goes in or out");
+  EXPECT_EQ(found[1].text, "node 1: packet buffers are nearly gone: 12 of 1000 are free");
+  EXPECT_EQ(found[2].text, "node 1: 120 packets a second are dropped, most as: udp checksum");
 }
 
 TEST_F(Problems, SayOfALostDataplaneWhyAndNothingElse) {
@@ -221,7 +221,7 @@ TEST_F(Problems, SayOfALostDataplaneWhyAndNothingElse) {
   view_.on_links(std::nullopt, now_);
   const auto found = find();
   ASSERT_EQ(found.size(), 1u);
-  EXPECT_EQ(found[0].text, "no dataplane is attached for 5 min: nobody listens");
+  EXPECT_EQ(found[0].text, "node 1: no dataplane is attached for 5 min: nobody listens");
 }
 
 }  // namespace

@@ -1,0 +1,369 @@
+#!/usr/bin/env python3
+"""A session as an operator has it, on three real nodes with their control processes: every command
+of the CLI, its exit code and its JSON against the interface's description; what is planted wrong is
+found with the CLI alone, and mended; every process is killed in turn and comes back."""
+
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import urllib.error
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, ".."), os.path.join(HERE, "..", "deploy"),
+                os.path.join(HERE, "..", "cli")]  # fmt: skip
+import harness  # noqa: E402  pylint: disable=wrong-import-position
+import fake_control as interface  # noqa: E402  pylint: disable=wrong-import-position
+from deployment import Deployment  # noqa: E402  pylint: disable=wrong-import-position
+from harness import wait  # noqa: E402  pylint: disable=wrong-import-position
+
+CLI = "tools/ringroad/ringroad"
+FABRIC = "tools/ringroad-fabric/ringroad-fabric"
+
+
+class Session(Deployment):
+    """Three nodes that run, and the CLI that asks them."""
+
+    def __init__(self, scene):
+        super().__init__(scene, scene.build)
+        for name in ("NO_COLOR", "RINGROAD_NODE"):
+            scene.environment.pop(name, None)
+        scene.environment.update(LC_ALL="C.UTF-8", XDG_STATE_HOME=scene.path("state"))
+
+    def __enter__(self):
+        self.succeed("deploy", "--cluster-size", 3)
+        self.wait_until_healthy()
+        return self
+
+    def cli(self, *words, code=0, seconds=30):
+        process = self.scene.run(self.scene.program(CLI), *words, seconds=seconds)
+        assert code is None or process.code == code, f"{words}: {process.code}\n{process.tail()}"
+        if "-j" not in words and words[0] in ("cluster", "node", "port", "link", "app", "top"):
+            for line in process.out:
+                assert len(line) <= 80, f"{words}: {len(line)} columns: {line}"
+        return process
+
+    def text(self, *words, code=0):
+        process = self.cli(*words, code=code)
+        return "\n".join(process.out + process.err)
+
+    def json(self, *words, code=0):
+        return self.cli(*words, "-j", code=code).json()
+
+    def result(self, method, *words, code=0):
+        """The JSON of a command that prints a method's result, as the description has it."""
+        answer = self.json(*words, code=code)
+        interface.check(interface.METHODS[method]["result"], answer)
+        return answer
+
+    def problems(self, node=1):
+        answer = self.json("cluster", "status", "--node", node, code=None)
+        return [problem["text"] for problem in answer.get("problems", [{"text": "no answer"}])]
+
+    def wait_until_healthy(self):
+        for node in (1, 2, 3):
+            wait(lambda n=node: self.is_healthy(n), 30, f"node {node} to be well")
+
+    def is_healthy(self, node):
+        process = self.cli("cluster", "status", "-j", "--node", node, code=None)
+        if process.code != 0:
+            return False
+        status = process.json()
+        return not status["problems"] and all(n["state"] == "up" for n in status["nodes"])
+
+    def wait_for_problem(self, pattern, node=1):
+        found = lambda: any(re.search(pattern, text) for text in self.problems(node))
+        try:
+            wait(found, 30, f"a problem like {pattern!r}")
+        except AssertionError:
+            raise AssertionError(f"no {pattern!r} in {self.problems(node)}") from None
+
+    def kill(self, name):
+        pid = self.pid(name)
+        os.kill(pid, signal.SIGKILL)
+        wait(lambda: not os.path.exists(f"/proc/{pid}") or "Z" in _state(pid), 10, f"{name} to end")
+
+    def fabric(self, *words):
+        process = self.scene.run(self.scene.program(FABRIC), "ctl", "--socket",
+                                 self.scene.path("fabric-control.sock"), *words)  # fmt: skip
+        assert process.code == 0, process.tail()
+
+
+def _state(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rsplit(") ", 1)[1][0]
+    except OSError:
+        return "Z"
+
+
+def http(address, path):
+    try:
+        with urllib.request.urlopen(f"http://{address}{path}", timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+# ---- every command ----
+
+
+def test_every_command_answers_as_the_interface_describes(scene):
+    with Session(scene) as session:
+        status = session.result("cluster.status", "cluster", "status", "--node", "1")
+        assert [node["node_id"] for node in status["nodes"]] == [1, 2, 3]
+        assert all(len(node["sees"]) == 2 for node in status["nodes"]), status["nodes"]
+        assert status["plain"] is True and status["seen_by"] == 1
+        members = session.result("cluster.members", "cluster", "members", "--node", "2")
+        assert [m["node_id"] for m in members["members"] if m["is_self"]] == [2]
+        node = session.result("node.status", "node", "show", "--node", "3")
+        assert node["node_id"] == 3 and node["dataplane"]["attached"] is True
+        assert node["links_up"] == node["links_total"] == 2
+        links = session.result("link.list", "link", "show", "--node", "1")
+        assert [link["peer_id"] for link in links["links"]] == [2, 3]
+        one = session.result("link.list", "link", "show", "2", "--node", "1")
+        assert [link["state"] for link in one["links"]] == ["up"]
+        ports = session.result("port.list", "port", "show", "--node", "1")
+        assert ports["ports"][0]["up"] is True and ports["ports"][0]["kind"] == "memif"
+        session.result("app.list", "app", "show", "--node", "1")
+        config = session.result("config.get", "config", "show", "--node", "1")
+        assert config["document"]["local_node"]["node_id"] == 1
+        session.cli("version")
+        session.cli("link", "show", "9", "--node", "1", code=3)
+        session.cli("node", "show", "--node", "9", code=4)
+        session.cli("link", "reset", "2", "--node", "1")
+        sessions = lambda: session.json("link", "show", "2", "--node", "1")["links"][0]["sessions"]
+        wait(lambda: sessions() > one["links"][0]["sessions"], 20, "the link to come back")
+        session.wait_until_healthy()
+
+
+def test_tables_are_for_people_and_hold_the_same(scene):
+    with Session(scene) as session:
+        shown = session.text("cluster", "status", "--node", "1")
+        assert "3 nodes" in shown and "NOT encrypted" in shown, shown
+        assert len(re.findall(r"^ +[123]  node-[123].* up ", shown, re.M)) == 3, shown
+        assert "memif" in session.text("port", "show", "--node", "1")
+        assert "up" in session.text("link", "show", "--node", "1")
+        assert "no program is attached" in session.text("app", "show", "--node", "1")
+        frame = session.text("top", "--once", "--node", "1")
+        assert "node" in frame.lower(), frame
+
+
+def test_a_ping_goes_through_the_links_and_takes_microseconds(scene):
+    with Session(scene) as session:
+        figures = session.json("ping", "2", "-c", "5", "-i", "0", "--node", "1")
+        assert figures["sent"] == figures["received"] == 5
+        assert 0 < figures["round_trip_p50_seconds"] < 1
+        session.cli("ping", "9", "-c", "1", "--node", "1", code=3)
+
+
+def test_what_is_sent_here_is_listened_to_there(scene):
+    with Session(scene) as session:
+        listener = scene.start("listen", scene.program(CLI), "listen", "7", "-c", "2", "-j",
+                               "--node", "2")  # fmt: skip
+        wait(lambda: session.json("app", "show", "--node", "2")["applications"], 20,
+             "the listener to attach")  # fmt: skip
+        wait(lambda: session.cli("send", "2", "7", "hello", "--node", "1", code=None).code == 0,
+             20, "the listener to be bound")  # fmt: skip
+        session.cli("send", "2", "7", "again", "--node", "1")
+        assert listener.finish(20) == 0, listener.tail()
+        shown = "\n".join(listener.out)
+        assert "hello" in shown or "aGVsbG8" in shown or "68656c6c6f" in shown, listener.tail()
+        session.cli("send", "2", "8", "nobody", "--node", "1", code=1)
+        session.cli("send", "9", "7", "nowhere", "--node", "1", code=3)
+
+
+def test_packets_are_captured_as_the_others_read_them(scene):
+    with Session(scene) as session:
+        path = scene.path("ping.pcapng")
+        capture = scene.start("capture", scene.program(CLI), "capture", "-w", path, "-c", "4",
+                              "--filter", "udp port 8801", "--for", "20", "--node", "1")  # fmt: skip
+        wait(lambda: session.cli("ping", "2", "-c", "1", "--node", "1").code == 0
+             and capture.child.poll() is not None, 30, "four packets")  # fmt: skip
+        assert capture.finish(5) == 0, capture.tail()
+        read = scene.run("tshark", "-r", path, "-T", "fields", "-e", "udp.dstport")
+        assert read.code == 0, read.tail()
+        assert [line for line in read.out if line] == ["8801"] * 4, read.tail()
+        session.cli("capture", "-c", "1", "--filter", "no such word", "--node", "1", code=2)
+
+
+def test_a_configuration_is_changed_while_the_node_runs_and_back(scene):
+    with Session(scene) as session:
+        path = session.path("node-1.json")
+        with open(path, encoding="utf-8") as file:
+            document = json.load(file)
+        changed = scene.path("changed.json")
+
+        def write(**changes):
+            with open(changed, "w", encoding="utf-8") as file:
+                json.dump(dict(document, **changes), file)
+
+        write(limits={"dead_after_ms": 300}, control={"log": {"level": "debug"}},
+              cpu={"idle": "poll"})  # fmt: skip
+        # What the deployment set is kept: only the changes differ.
+        diff = session.json("config", "diff", changed, "--node", "1")
+        effects = {change["pointer"]: change["effect"] for change in diff["changes"]}
+        assert effects.get("/limits/dead_after_ms") == "now", effects
+        assert effects.get("/cpu/idle") == "now", effects
+        write(limits={"dead_after_ms": 300})
+        session.cli("config", "apply", changed, "--dry-run", "--node", "1")
+        with open(path, encoding="utf-8") as file:
+            assert json.load(file) == document, "a dry run wrote"
+        applied = session.result("config.apply", "config", "apply", changed, "--node", "1")
+        assert applied["version"] > diff["version"]
+        shown = session.json("config", "show", "--node", "1")
+        assert shown["document"]["limits"]["dead_after_ms"] == 300
+        session.cli("config", "apply", changed, "--expect-version", "1", "--node", "1", code=1)
+        session.cli("config", "rollback", "--node", "1")
+        shown = session.json("config", "show", "--node", "1")
+        assert shown["document"]["limits"]["dead_after_ms"] == 1_000
+        write(limits={"queue_messages": 512})
+        diff = session.json("config", "diff", changed, "--node", "1")
+        assert [c["effect"] for c in diff["changes"]] == ["restart"], diff
+        write(limits={"queue_messages": 100})
+        session.cli("config", "apply", changed, "--node", "1", code=1)
+
+
+def test_a_peer_is_taken_out_and_put_back_while_messages_flow(scene):
+    with Session(scene) as session:
+        with open(session.path("node-1.json"), encoding="utf-8") as file:
+            document = json.load(file)
+        whole, without = scene.path("whole.json"), scene.path("without.json")
+        others = [peer for peer in document["cluster_nodes"] if peer["node_id"] != 3]
+        for name, peers in ((whole, document["cluster_nodes"]), (without, others)):
+            with open(name, "w", encoding="utf-8") as file:
+                json.dump(dict(document, cluster_nodes=peers), file)
+        sink = scene.generator("sink", "--node", session.path("node-2.json"))
+        sink.wait_for("receives")
+        traffic = scene.generator("run", "--node", session.path("node-1.json"), "--to", "2",
+                                  "--rate", "1k", "--duration", "3s", "--json")  # fmt: skip
+        session.cli("config", "apply", without, "--node", "1")
+        peers = lambda: [link["peer_id"]
+                         for link in session.json("link", "show", "--node", "1")["links"]]  # fmt: skip
+        wait(lambda: peers() == [2], 10, "the link to node 3 to go")
+        session.cli("config", "apply", whole, "--node", "1")
+        assert traffic.finish(60) == 0, traffic.tail()
+        figures = traffic.json()
+        assert figures["lost"] == 0 and figures["received"] > 0, figures
+        session.wait_until_healthy()
+
+
+# ---- what goes wrong ----
+
+
+def test_a_cut_link_is_found_with_the_cli_alone_and_mended(scene):
+    with Session(scene) as session:
+        session.fabric("partition", "1<->3")
+        session.wait_for_problem(r"node 1: link to node 3 is down.*node 2 sees node 3")
+        status = lambda: session.text("cluster", "status", "--node", "1", code=5)
+        wait(lambda: "node 1 does not see node 3" in status(), 10, "node 1 to tell what it sees")
+        shown = status()
+        named = re.search(r"next: (ringroad link show 3 --node 1)", shown)
+        assert named, shown
+        assert "connecting" in session.text(*named[1].split()[1:])
+        session.cli("ping", "3", "-c", "1", "--node", "1", code=4)
+        # Node 2 is told by the others of a link that is not its own.
+        session.wait_for_problem(r"link to node [13] is down", node=2)
+        session.fabric("heal")
+        session.wait_until_healthy()
+
+
+def test_a_dead_control_process_is_found_and_started_again(scene):
+    with Session(scene) as session:
+        session.kill("node-3-control")
+        session.wait_for_problem(r"node 3.*control")
+        shown = session.text("cluster", "status", "--node", "1", code=None)
+        assert "next:" in shown, shown
+        session.cli("node", "show", "--node", "3", code=4)
+        # Messages go on without it.
+        session.cli("ping", "3", "-c", "1", "--node", "1")
+        session.succeed("start", "3", "control")
+        session.wait_until_healthy()
+
+
+def test_every_process_is_killed_in_turn_and_comes_back(scene):
+    with Session(scene) as session:
+        for name in ("node-1-dataplane", "node-2-control", "node-3-dataplane", "fabric"):
+            node, _, kind = name.removeprefix("node-").partition("-")
+            session.kill(name)
+            if kind == "dataplane":
+                # Its control process stays, says so, and attaches again by itself.
+                wait(lambda n=node: not session.json("node", "show", "--node", n)["dataplane"][
+                    "attached"], 20, f"control of node {node} to notice")  # fmt: skip
+                session.cli("ping", "2" if node != "2" else "1", "--node", node, "-c", "1", code=4)
+            session.succeed("start", *([node, kind] if kind else ["fabric"]))
+            session.wait_until_healthy()
+
+
+def test_a_program_that_does_not_read_is_found(scene):
+    with Session(scene) as session:
+        sink = scene.generator("sink", "--node", session.path("node-2.json"))
+        sink.wait_for("receives")
+        traffic = scene.generator("run", "--node", session.path("node-1.json"), "--to", "2",
+                                  "--rate", "100k", "--duration", "60s")  # fmt: skip
+        moves = lambda: session.json("link", "show", "2", "--node", "1")["links"][0][
+            "messages_sent_per_second"] > 1_000  # fmt: skip
+        wait(moves, 20, "messages to flow")
+        sink.child.send_signal(signal.SIGSTOP)
+        try:
+            session.wait_for_problem("wait for node 2: a program there does not read")
+            link = session.json("link", "show", "2", "--node", "1")["links"][0]
+            assert any(queue["waits_for"] != "nothing" for queue in link["queues"]), link
+            shown = session.text("cluster", "status", "--node", "1")
+            assert "next: ringroad app show --node 2" in shown, shown
+            programs = session.json("app", "show", "--node", "2")["applications"]
+            assert [program["process_id"] for program in programs] == [sink.child.pid], programs
+        finally:
+            sink.child.send_signal(signal.SIGCONT)
+        wait(moves, 20, "messages to flow again")
+        traffic.kill()
+        traffic.child.wait(10)
+        session.wait_until_healthy()
+
+
+# ---- machines that ask ----
+
+
+def test_metrics_and_health_follow_the_node(scene):
+    with Session(scene) as session:
+        address = session.json("node", "show", "--node", "1")["metrics_listen"]
+        assert http(address, "/healthz")[0] == 200
+        assert http(address, "/readyz")[0] == 200
+        text = http(address, "/metrics")[1]
+        checked = scene.run("promtool", "--version")
+        if checked.code == 0:
+            path = scene.path("metrics.txt")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+            judged = scene.run("bash", "-c", f"promtool check metrics < {path}")
+            assert judged.code == 0, judged.tail()
+        sent = re.search(r'^dist_messages_total{node="1",type="sent"} (\S+)', text, re.M)
+        assert sent, text[:2000]
+        session.kill("node-1-dataplane")
+        wait(lambda: http(address, "/readyz")[0] == 503, 20, "the node to be unready")
+        assert http(address, "/healthz")[0] == 200
+        session.succeed("start", "1", "dataplane")
+        wait(lambda: http(address, "/readyz")[0] == 200, 30, "the node to be ready again")
+
+
+def test_nonsense_at_the_socket_is_answered_or_hung_up_on(scene):
+    with Session(scene) as session:
+        path = session.json("node", "show", "--node", "1")["control"]["socket"]
+        for nonsense in (b"\n", b"{}\n", b"[]\n", b'{"jsonrpc":"2.0"}\n', b"\xff" * 1000 + b"\n",
+                         b"[" * 10_000 + b"\n", b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n',
+                         b'{"jsonrpc":"2.0","id":1,"method":"no.such"}\n'):  # fmt: skip
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+                client.settimeout(10)
+                client.connect(path)
+                client.sendall(nonsense)
+                client.shutdown(socket.SHUT_WR)
+                while client.recv(65536):
+                    pass
+        session.cli("node", "show", "--node", "1")
+
+
+if __name__ == "__main__":
+    harness.main(sys.modules[__name__])
