@@ -131,6 +131,7 @@ void NodeModel::forget_rates() {
   port_rates_ = {};
   loop_rates_ = {};
   application_rates_.clear();
+  unread_ticks_ = 0;
   drops_per_second_ = 0;
   drop_reason_.clear();
 }
@@ -195,6 +196,8 @@ TrafficRates NodeModel::application_rates(std::uint32_t application_id) const {
 }
 
 void NodeModel::tick_links(Nanos elapsed) {
+  const auto is_stalled = [](const NodeReport::LinkRow& link) { return link.has_stalled; };
+  unread_ticks_ = std::ranges::any_of(links(), is_stalled) ? unread_ticks_ + 1 : 0;
   for (const NodeReport::LinkRow& link : links()) {
     if (link.peer.value < 1 || link.peer.value > kNodesMax) continue;
     LinkRates& rates = link_rates_[link.peer.value];
@@ -280,6 +283,7 @@ Summary NodeModel::summary(Nanos now) const {
   if (!report.port_up) summary.problems |= kProblemPortDown;
   if (are_buffers_low(report.buffers, report.buffers_free)) summary.problems |= kProblemBuffersLow;
   if (drops_per_second_ >= 1) summary.problems |= kProblemDropsGrowing;
+  if (unread_ticks_ >= 2) summary.problems |= kProblemUnread;
   summary.drops_per_second = static_cast<std::uint32_t>(std::min(drops_per_second_, 4e9));
   summary.applications = static_cast<std::uint32_t>(applications_->count);
   summary.links_up = links_up();
@@ -312,6 +316,7 @@ LocalFacts NodeModel::local_facts() const {
   facts.port_since = report_->port_since;
   facts.buffers = report_->buffers;
   facts.buffers_free = report_->buffers_free;
+  facts.unread = unread_ticks_ >= 2;
   facts.drops_per_second = drops_per_second_;
   facts.drop_reason = drop_reason_;
   for (const NodeReport::LinkRow& link : links()) {

@@ -108,6 +108,7 @@ class NodeModel {
   PortRates port_rates_;
   LoopRates loop_rates_;
   std::map<std::uint32_t, TrafficRates> application_rates_;
+  int unread_ticks_ = 0;  // looks in a row at which messages waited for a program to read
   double drops_per_second_ = 0;
   std::string drop_reason_;
 };

@@ -390,6 +390,7 @@ void Node::report(NodeReport& out) const {
     row.peer = peer.config.node_id;
     row.state = link.state();
     row.since = peer.since;
+    row.has_stalled = link.has_stalled();
     for (std::uint8_t p = 0; p < kPriorities; ++p) {
       row.unresolved[p] = link.unresolved(Priority{p});
       row.backpressure[p] = link.backpressure(Priority{p});

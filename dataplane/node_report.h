@@ -36,7 +36,8 @@ struct NodeReport {
   struct LinkRow {
     NodeId peer;
     LinkState state = LinkState::kConnecting;
-    Nanos since;                                         // of `state`
+    bool has_stalled = false;  // messages wait here for a program that does not read
+    Nanos since;               // of `state`
     std::array<std::uint32_t, kPriorities> unresolved;   // messages queued or in flight
     std::array<Backpressure, kPriorities> backpressure;  // why a queue does not move
     LinkStatistics statistics;

@@ -61,6 +61,7 @@ class Finder {
       buffers_low(self,
                   absl::StrFormat(": %d of %d are free", local_.buffers_free, local_.buffers));
     }
+    if (local_.unread) unread(self);
     if (local_.drops_per_second >= 1) {
       drops(self, absl::StrFormat("%.0f packets a second are dropped, most as: %s",
                                   local_.drops_per_second, local_.drop_reason));
@@ -87,6 +88,7 @@ class Finder {
       }
     }
     if ((summary.problems & kProblemBuffersLow) != 0) buffers_low(node.node, "");
+    if ((summary.problems & kProblemUnread) != 0) unread(node.node);
     if ((summary.problems & kProblemDropsGrowing) != 0) {
       drops(node.node,
             absl::StrFormat("%d packets a second are dropped", summary.drops_per_second));
@@ -124,6 +126,11 @@ class Finder {
     add(ProblemSeverity::kWarning, node, peer,
         absl::StrCat(what, ": a program there does not read"),
         {at_node("app show", peer), show_link(node, peer)});
+  }
+
+  void unread(NodeId node) {
+    add(ProblemSeverity::kWarning, node, kNoNode,
+        "messages wait for a program there that does not read them", {at_node("app show", node)});
   }
 
   void buffers_low(NodeId node, const std::string& figures) {

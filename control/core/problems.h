@@ -42,6 +42,7 @@ struct LocalFacts {
   bool port_up = true;
   Nanos port_since;
   std::uint32_t buffers = 0, buffers_free = 0;
+  bool unread = false;  // messages wait here for a program to read, over more than one look
   double drops_per_second = 0;
   std::string drop_reason;  // the commonest of the last second
 };

@@ -34,8 +34,9 @@ namespace ringroad::control {
 inline constexpr std::uint16_t kProblemPortDown = 1;
 inline constexpr std::uint16_t kProblemBuffersLow = 2;
 inline constexpr std::uint16_t kProblemDropsGrowing = 4;
+inline constexpr std::uint16_t kProblemUnread = 8;  // messages wait for a program there to read
 inline constexpr std::uint16_t kProblemsKnown =
-    kProblemPortDown | kProblemBuffersLow | kProblemDropsGrowing;
+    kProblemPortDown | kProblemBuffersLow | kProblemDropsGrowing | kProblemUnread;
 
 struct Summary {
   NodeId node;

@@ -180,7 +180,7 @@ def test_packets_are_captured_as_the_others_read_them(scene):
     with Session(scene) as session:
         path = scene.path("ping.pcapng")
         capture = scene.start("capture", scene.program(CLI), "capture", "-w", path, "-c", "4",
-                              "--filter", "udp port 8801", "--for", "20", "--node", "1")  # fmt: skip
+                              "--filter", "udp port 8801", "--for", "9", "--node", "1")  # fmt: skip
         wait(lambda: session.cli("ping", "2", "-c", "1", "--node", "1").code == 0
              and capture.child.poll() is not None, 30, "four packets")  # fmt: skip
         assert capture.finish(5) == 0, capture.tail()
@@ -242,7 +242,7 @@ def test_a_peer_is_taken_out_and_put_back_while_messages_flow(scene):
                                   "--rate", "1k", "--duration", "3s", "--json")  # fmt: skip
         session.cli("config", "apply", without, "--node", "1")
         peers = lambda: [link["peer_id"]
-                         for link in session.json("link", "show", "--node", "1")["links"]]  # fmt: skip
+                         for link in session.json("link", "show", "--node", "1")["links"]]
         wait(lambda: peers() == [2], 10, "the link to node 3 to go")
         session.cli("config", "apply", whole, "--node", "1")
         assert traffic.finish(60) == 0, traffic.tail()
@@ -309,9 +309,7 @@ def test_a_program_that_does_not_read_is_found(scene):
         wait(moves, 20, "messages to flow")
         sink.child.send_signal(signal.SIGSTOP)
         try:
-            session.wait_for_problem("wait for node 2: a program there does not read")
-            link = session.json("link", "show", "2", "--node", "1")["links"][0]
-            assert any(queue["waits_for"] != "nothing" for queue in link["queues"]), link
+            session.wait_for_problem("node 2: messages wait for a program there that does not read")
             shown = session.text("cluster", "status", "--node", "1")
             assert "next: ringroad app show --node 2" in shown, shown
             programs = session.json("app", "show", "--node", "2")["applications"]

@@ -201,6 +201,18 @@ TEST_F(Problems, NameTheProgramThatDoesNotRead) {
   EXPECT_EQ(found[0].next[0], "ringroad app show --node 2");
 }
 
+TEST_F(Problems, NameTheNodeWhereMessagesAreNotRead) {
+  facts_.unread = true;
+  Summary other = told(kTwo, bits({kOne, kThree}));
+  other.problems = kProblemUnread;
+  view_.on_summary(other, now_);
+  const auto found = find();
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].text, "node 1: messages wait for a program there that does not read them");
+  EXPECT_EQ(found[1].text, "node 2: messages wait for a program there that does not read them");
+  EXPECT_EQ(found[1].next[0], "ringroad app show --node 2");
+}
+
 TEST_F(Problems, NamePortBuffersAndDropsTheGravestFirst) {
   facts_.drops_per_second = 120;
   facts_.drop_reason = "udp checksum";
