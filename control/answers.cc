@@ -319,6 +319,7 @@ Json app_list(const NodeModel& state, Nanos now) {
 std::string unready_reason(const NodeModel& state) {
   if (!state.is_attached()) return absl::StrCat("no dataplane: ", state.away_reason());
   if (!state.has_report()) return "the dataplane has not reported yet";
+  if (state.is_still()) return "the dataplane does not move";
   if (!state.report().port_up) return "the port is down";
   for (const PeerConfig& peer : state.config().cluster_nodes) {
     const NodeReport::LinkRow* link = state.find_link(peer.node_id);

@@ -101,6 +101,14 @@ asio::awaitable<RpcResult> Capture::start(CaptureRequest request,
   if (outcome.answer != DataplaneChannel::Answer::kAnswered ||
       outcome.result != host::ControlResult::kDone) {
     if (running_ == capture) running_.reset();
+    if (outcome.result == host::ControlResult::kExists &&
+        outcome.answer == DataplaneChannel::Answer::kAnswered) {
+      co_return RpcError::conflict("the dataplane has a capture under way; try again");
+    }
+    // It may start yet, late: nobody would end it.
+    host::ControlCommand stop{};
+    stop.kind = host::ControlCommandKind::kStopCapture;
+    (void)co_await channel_.request(stop, kCommandPatience);
     co_return RpcError::unreachable("the dataplane did not start the capture");
   }
   if (running_ != capture) co_return RpcError::unreachable("ended before it began");

@@ -55,6 +55,17 @@ asio::awaitable<absl::Status> DataplaneStepper::take(ConfigStep step) {
       break;
   }
   if (outcome.result == host::ControlResult::kDone) co_return absl::OkStatus();
+  // The dataplane may know more than we believe: it was started with a file that changed since.
+  if (step.kind == ConfigStep::Kind::kRemovePeer &&
+      outcome.result == host::ControlResult::kNoSuchNode) {
+    co_return absl::OkStatus();
+  }
+  if (step.kind == ConfigStep::Kind::kAddPeer && outcome.result == host::ControlResult::kExists) {
+    ConfigStep removal = step;
+    removal.kind = ConfigStep::Kind::kRemovePeer;
+    if (auto removed = co_await take(removal); !removed.ok()) co_return removed;
+    co_return co_await take(step);
+  }
   co_return absl::FailedPreconditionError(describe(outcome.result));
 }
 

@@ -150,7 +150,9 @@ void ControlProcess::snapshot(MetricsSnapshot& out) {
     out = shared_;
   }
   // Fresher than the last tick, when the dataplane is there.
-  if (channel_.read_report(out.report)) {
+  const auto fresh = std::make_unique<NodeReport>();  // a read that fails may leave half of one
+  if (channel_.read_report(*fresh)) {
+    out.report = *fresh;
     out.has_report = true;
     if (!channel_.read_applications(out.applications)) out.applications.count = 0;
   }

@@ -152,6 +152,7 @@ void NodeModel::on_attached(Nanos now) {
 void NodeModel::on_detached(const std::string& reason, Nanos now) {
   is_attached_ = false;
   attached_since_ = now;
+  still_for_ = {};
   away_reason_ = reason;
   has_ticked_ = false;
   forget_rates();
@@ -230,6 +231,8 @@ void NodeModel::tick(Nanos now) {
     const NodeReport& before = *ticked_report_;
     const NodeReport& after = *report_;
     const Nanos elapsed = after.time - before.time;
+    still_for_ = std::max(now - after.time, Nanos{});
+    if (is_still()) forget_rates();
     if (has_ticked_ && elapsed.count > 0) {
       tick_links(elapsed);
       tick_applications(elapsed);
@@ -311,6 +314,7 @@ LocalFacts NodeModel::local_facts() const {
   facts.attached = is_attached_;
   facts.away_reason = away_reason_;
   facts.away_since = attached_since_;
+  if (is_still()) facts.still_for = still_for_;
   if (!has_report_) return facts;
   facts.port_up = report_->port_up;
   facts.port_since = report_->port_since;

@@ -69,6 +69,10 @@ class NodeModel {
   Summary summary(Nanos now) const;
   LocalFacts local_facts() const;
 
+  // The dataplane is attached and writes no reports, which it does ten times a second: it is
+  // stopped, or stuck.
+  bool is_still() const { return is_attached_ && still_for_ > kStillAfter; }
+  static constexpr Nanos kStillAfter = seconds(2);
   bool is_attached() const { return is_attached_; }
   const std::string& away_reason() const { return away_reason_; }
   Nanos attached_since() const { return attached_since_; }  // or away since
@@ -108,6 +112,7 @@ class NodeModel {
   PortRates port_rates_;
   LoopRates loop_rates_;
   std::map<std::uint32_t, TrafficRates> application_rates_;
+  Nanos still_for_;       // since the dataplane's last report, when it was last looked at
   int unread_ticks_ = 0;  // looks in a row at which messages waited for a program to read
   double drops_per_second_ = 0;
   std::string drop_reason_;

@@ -65,6 +65,7 @@ ControlResult ControlEndpoint::apply_setting(const ControlCommand& command, Nano
     case ControlCommandKind::kResetLink: {
       Link* link = node_.link(NodeId{command.node});
       if (link == nullptr) return ControlResult::kNoSuchNode;
+      if (removals_[command.node].is_under_way) return ControlResult::kBusy;
       link->reset(now);
       return ControlResult::kDone;
     }
@@ -112,7 +113,10 @@ void ControlEndpoint::start_message(const ControlCommand& command, Nanos now, Se
     return refuse(ControlResult::kMalformed);
   }
   Slot* slot = free_slot(0, kSends);
-  if (slot == nullptr) return refuse(ControlResult::kBusy);
+  // One peer that does not answer leaves room for the others.
+  if (slot == nullptr || slots_of(peer, 0, kSends) >= kSends / 2) {
+    return refuse(ControlResult::kBusy);
+  }
   slot->use = is_ping ? Slot::Use::kPing : Slot::Use::kSend;
   slot->is_replied = slot->is_answered = false;
   slot->peer = peer;

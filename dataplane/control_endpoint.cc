@@ -69,6 +69,13 @@ ControlEndpoint::Slot* ControlEndpoint::free_slot(std::size_t first, std::size_t
   return nullptr;
 }
 
+// How many of them one peer has.
+std::size_t ControlEndpoint::slots_of(NodeId peer, std::size_t first, std::size_t count) const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      std::span{slots_}.subspan(first, count),
+      [&](const Slot& slot) { return slot.use != Slot::Use::kFree && slot.peer == peer; }));
+}
+
 // Once the payload is ours again and nobody waits for an answer.
 void ControlEndpoint::release(Slot& slot) {
   if (slot.is_sent || (slot.use == Slot::Use::kPing && !slot.is_answered)) return;
@@ -99,8 +106,9 @@ DeliverResult ControlEndpoint::on_message(const InboundMessage& message) {
       message.length > host::kControlPayloadMax) {
     return DeliverResult::kNoReceiver;
   }
-  // Results come first: a command is taken only while its answer has room.
-  if (channel_->event_room() <= host::kControlRing / 2) return DeliverResult::kBusy;
+  // Results come first: a command is taken only while its answer has room. A control process that
+  // does not read may not hold up the links' most urgent priority: what it misses is said again.
+  if (channel_->event_room() <= host::kControlRing / 2) return DeliverResult::kNoReceiver;
   host::ControlEvent event{};
   event.kind = host::ControlEventKind::kMessage;
   event.node = message.from.value;
@@ -116,8 +124,11 @@ DeliverResult ControlEndpoint::on_echo_request(const InboundMessage& message) {
   if (message.length > kBufferBytes || message.length < kEchoHeader) {
     return DeliverResult::kNoReceiver;
   }
+  // Nor may a peer that asks much: what cannot be answered is refused, and told.
   Slot* slot = free_slot(kSends, kReplies);
-  if (slot == nullptr) return DeliverResult::kBusy;
+  if (slot == nullptr || slots_of(message.from, kSends, kReplies) >= kReplies / 4) {
+    return DeliverResult::kNoReceiver;
+  }
   slot->use = Slot::Use::kReply;
   slot->is_sent = false;
   slot->peer = message.from;

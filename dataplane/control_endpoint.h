@@ -83,6 +83,7 @@ class ControlEndpoint final : public Endpoint, public PacketTap {
   void answer(Slot& slot, host::ControlResult result, std::uint64_t value = 0);
   SendResult send(Slot& slot, std::uint32_t type, Sender& sender);
   Slot* free_slot(std::size_t first, std::size_t count);
+  std::size_t slots_of(NodeId peer, std::size_t first, std::size_t count) const;
   void release(Slot& slot);
   DeliverResult on_echo_request(const InboundMessage& message);
   void on_echo_reply(const InboundMessage& message);

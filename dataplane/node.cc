@@ -301,6 +301,7 @@ void Node::attach(std::uint16_t index, Endpoint& endpoint) {
   RR_CHECK(index < kApplicationsMax && impl_->endpoints[index] == nullptr);
   impl_->endpoints[index] = &endpoint;
   impl_->attached |= std::uint64_t{1} << index;
+  endpoint.on_peers(impl_->peer_ids);  // they may have changed since it was made
 }
 
 void Node::detach(std::uint16_t index) {

@@ -123,7 +123,8 @@ struct Runtime::Impl {
   Nanos started;
   bool port_seen_up = false, port_complained = false;
   std::uint64_t links_seen_up = 0;
-  std::vector<NodeId> peers;  // ascending
+  std::vector<NodeId> peers;   // ascending
+  std::size_t drafts_out = 0;  // links given to the io lcore and not heard of yet
 
   ~Impl() {
     if (slow.joinable()) {
@@ -167,32 +168,37 @@ struct Runtime::Impl {
 
   // Peers that control wants to come, and links of those that have gone.
   void serve_peer_changes(Nanos now) {
+    PeerChanged changed;
+    bool is_changed = false;
+    for (; peer_changes->poll_changed(changed); is_changed = true) {
+      std::erase(peers, changed.peer);
+      if (changed.is_added) {
+        peers.push_back(changed.peer);
+        --drafts_out;
+      }
+      changed.retired.reset();
+    }
+    if (is_changed) {
+      std::ranges::sort(peers);
+      server->set_peers(peers);
+    }
     PeerRequest request;
     while (peer_changes->poll_request(request)) {
       PeerReady ready{.asked = request, .draft = {}};
       auto seed = random_seed();
-      if (seed.ok() &&
-          has_buffers_for(node->config(), plan.memory.pools.front().buffers, peers.size() + 1)) {
+      if (seed.ok() && has_buffers_for(node->config(), plan.memory.pools.front().buffers,
+                                       peers.size() + drafts_out + 1)) {
         const PeerConfig peer{.node_id = request.peer,
                               .name = {},
                               .zone = {},
                               .address = request.address,
                               .port = request.port};
         ready.draft = node->draft_peer(peer, *seed, now);
+        ++drafts_out;
       }
       peer_changes->give(std::move(ready));
       server->wake_io();
     }
-    PeerChanged changed;
-    bool is_changed = false;
-    for (; peer_changes->poll_changed(changed); is_changed = true) {
-      std::erase(peers, changed.peer);
-      if (changed.is_added) peers.push_back(changed.peer);
-      changed.retired.reset();
-    }
-    if (!is_changed) return;
-    std::ranges::sort(peers);
-    server->set_peers(peers);
   }
 
   // Ports and links that came or went since the last look.

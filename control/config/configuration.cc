@@ -36,6 +36,13 @@ std::string print_document(const Json& document) {
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+RpcError error_of(const absl::Status& status) {
+  std::string text(status.message());
+  if (absl::IsUnavailable(status)) return RpcError::unreachable(std::move(text));
+  if (absl::IsDeadlineExceeded(status)) return RpcError::timed_out(std::move(text));
+  return RpcError::failed(std::move(text));
+}
+
 }  // namespace
 
 Configuration::Configuration(std::string file, const NodeConfig& config, ConfigStepper& stepper,
@@ -144,7 +151,7 @@ asio::awaitable<RpcResult> Configuration::carry_out(Plan plan) {
     }
   }
   is_changing_ = false;
-  if (!written.ok()) co_return RpcError::failed(std::string(written.message()));
+  if (!written.ok()) co_return error_of(written);
 
   applied_ = plan.config;
   running_ = with_runtime_changes(running_, applied_);
@@ -160,7 +167,8 @@ asio::awaitable<absl::Status> Configuration::take_steps(std::vector<ConfigStep> 
     if (status.ok()) continue;
     const std::string failed =
         absl::StrCat(steps[i].describe(), ": ", std::string(status.message()));
-    steps.resize(i);
+    // One that was not answered may still be done: it is taken back too.
+    steps.resize(absl::IsDeadlineExceeded(status) ? i + 1 : i);
     const std::string left = co_await undo(steps);
     co_return absl::Status(status.code(),
                            absl::StrCat(failed, left.empty() ? "; nothing was changed" : left));

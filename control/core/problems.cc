@@ -1,6 +1,7 @@
 #include "control/core/problems.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -26,8 +27,13 @@ class Finder {
     for (const NodeView& node : view_.nodes()) {
       if (node.node != view_.self()) find_remote(node);
     }
-    std::ranges::stable_sort(problems_, std::ranges::greater{}, &Problem::severity);
-    return std::move(problems_);
+    // Each severity in the order it was found.
+    std::vector<Problem> sorted;
+    for (const auto severity : {ProblemSeverity::kWrong, ProblemSeverity::kWarning}) {
+      std::ranges::copy_if(problems_, std::back_inserter(sorted),
+                           [&](const Problem& problem) { return problem.severity == severity; });
+    }
+    return sorted;
   }
 
  private:
@@ -43,6 +49,13 @@ class Finder {
       add(ProblemSeverity::kWrong, self, kNoNode,
           absl::StrCat("no dataplane is attached for ", describe_age(now_ - local_.away_since),
                        ": ", local_.away_reason),
+          {at_node("node show", self), at_node("doctor", self)});
+      return;
+    }
+    if (local_.still_for > Nanos{}) {
+      add(ProblemSeverity::kWrong, self, kNoNode,
+          absl::StrCat("its dataplane has not moved for ", describe_age(local_.still_for),
+                       ": it is stopped, or stuck"),
           {at_node("node show", self), at_node("doctor", self)});
       return;
     }
@@ -69,7 +82,7 @@ class Finder {
   }
 
   void find_remote(const NodeView& node) {
-    if (!local_.attached || !node.link_up) return;
+    if (!local_.attached || local_.still_for > Nanos{} || !node.link_up) return;
     if (!node.is_fresh(now_)) return silent(node);
     const Summary& summary = *node.summary;
     if ((summary.problems & kProblemPortDown) != 0) port_down(node.node, "");

@@ -38,6 +38,7 @@ struct LocalFacts {
   bool attached = false;
   std::string away_reason;  // why not attached
   Nanos away_since;
+  Nanos still_for;  // attached, and not heard of for so long; 0: it moves
   std::vector<Link> links;
   bool port_up = true;
   Nanos port_since;

@@ -1,7 +1,7 @@
 // A log-linear histogram of non-negative integers (nanoseconds, bytes): every power of two is cut
-// into 2^SubBits equal buckets, and values below 2^(SubBits + 1) are kept exactly. One writer;
+// into 2^kSubBits equal buckets, and values below 2^(kSubBits + 1) are kept exactly. One writer;
 // copies are taken whole by it. Fixed memory, no allocation, no clock, trivially copyable. Values
-// of 2^ValueBits and more are kept in the last bucket; max() stays exact.
+// of 2^kValueBits and more are kept in the last bucket; max() stays exact.
 //
 //   Histogram         128 buckets an octave: values within 0.8 %, up to 73 minutes of nanoseconds;
 //                     HdrHistogram's layout with two significant digits; 36 KB
@@ -17,11 +17,11 @@
 
 namespace ringroad {
 
-template <std::uint32_t SubBits, std::uint32_t ValueBits>
+template <std::uint32_t kSubBitsValue, std::uint32_t kValueBitsValue>
 class LogLinearHistogram {
  public:
-  static constexpr std::uint32_t kSubBits = SubBits;
-  static constexpr std::uint32_t kValueBits = ValueBits;
+  static constexpr std::uint32_t kSubBits = kSubBitsValue;
+  static constexpr std::uint32_t kValueBits = kValueBitsValue;
   static constexpr std::size_t kBuckets =
       ((kValueBits - kSubBits) << kSubBits) + (std::size_t{1} << kSubBits);
 

@@ -23,7 +23,12 @@ std::size_t character_bytes(std::string_view text) {
   for (std::size_t i = 1; i < bytes; ++i) {
     if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return 0;
   }
-  return bytes;
+  if (bytes < 3) return bytes;
+  // Overlong forms, surrogates and what lies beyond U+10FFFF are no characters (RFC 3629).
+  const auto second = static_cast<unsigned char>(text[1]);
+  const bool is_none = (first == 0xe0 && second < 0xa0) || (first == 0xed && second >= 0xa0) ||
+                       (first == 0xf0 && second < 0x90) || (first == 0xf4 && second >= 0x90);
+  return is_none ? 0 : bytes;
 }
 
 std::optional<std::uint64_t> count_in(const json& value) {

@@ -157,7 +157,9 @@ unsigned char Shell::complete_line() {
   if (typed.starts_with("--") && typed.find('=') != std::string::npos) {
     typed.erase(0, typed.find('=') + 1);
   }
-  std::string more = common_front(candidates.words).substr(typed.size());
+  const std::string front = common_front(candidates.words);
+  if (!front.starts_with(typed)) return CC_ERROR;
+  std::string more = front.substr(typed.size());
   const bool is_one = candidates.words.size() == 1;
   if (is_one && !candidates.words.front().ends_with('/')) more += ' ';
   if (more.empty()) {

@@ -262,7 +262,7 @@ def test_what_is_odd_in_an_answer_is_shown_as_not_known(scene):
 
 def test_watching_into_a_pipe_prints_an_object_a_line(scene):
     cli = Cli(scene)
-    process = scene.start("watch", cli.program, "cluster", "status", "-j", "--watch=0.1")
+    process = scene.start("watch", cli.program, "cluster", "status", "--watch=0.1")
     wait(lambda: len(process.out) >= 3, 20, "three lines", process)
     for line in list(process.out):
         fake_control.check(fake_control.METHODS["cluster.status"]["result"], json.loads(line))

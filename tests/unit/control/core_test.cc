@@ -226,6 +226,15 @@ TEST_F(Problems, NamePortBuffersAndDropsTheGravestFirst) {
   EXPECT_EQ(found[2].text, "node 1: 120 packets a second are dropped, most as: udp checksum");
 }
 
+TEST_F(Problems, SayOfADataplaneThatStandsStillAndAccuseNobodyElse) {
+  facts_.still_for = seconds(7);
+  now_ = now_ + seconds(30);  // so that nobody's summary is fresh
+  const auto found = find();
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].node, kOne);
+  EXPECT_EQ(found[0].text, "node 1: its dataplane has not moved for 7 s: it is stopped, or stuck");
+}
+
 TEST_F(Problems, SayOfALostDataplaneWhyAndNothingElse) {
   facts_.attached = false;
   facts_.away_reason = "nobody listens";

@@ -198,11 +198,17 @@ absl::StatusOr<ExitCode> capture(Session& session, const Given& given) {
   const auto started = session.ask("capture.start", *request);
   if (!started.ok()) return started.status();
   auto sink = Sink::open(session, path);
-  if (!sink.ok()) return sink.status();
+  if (!sink.ok()) {
+    session.hang_up();  // which ends the capture
+    return sink.status();
+  }
   const std::string port = text_of(*started, "port_name");
   const auto begun = sink->begin(port, static_cast<std::uint32_t>(count_of(*request, "snap_bytes")),
                                  given.text("--filter"));
-  if (!begun.ok()) return begun;
+  if (!begun.ok()) {
+    session.hang_up();
+    return begun;
+  }
   const auto client = session.client();
   if (!client.ok()) return client.status();
   session.tell(cat("captures ", port, "; ctrl-C ends it"));

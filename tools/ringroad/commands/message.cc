@@ -185,7 +185,7 @@ std::string message_line(const dist_net_message_t& message, bool is_json, bool i
                        {"type", message.type},      {"priority", message.priority},
                        {"bytes", message.size},     {"hex", hex},
                        {"text", printable(payload)}};
-    return line.dump() + "\n";
+    return line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
   }
   return cat("node ", message.from, "  type ", message.type, "  ", message.size, " B  ",
              is_hex ? hex : printable(payload), "\n");
