@@ -20,7 +20,7 @@ std::vector<Option> global_options() {
       {.names = "-j,--json", .value = "", .help = "the same as --output json"},
       {.names = "--watch",
        .value = "SECONDS",
-       .help = "again and again, each second unless said; one JSON object a line with -j",
+       .help = "again and again, each second unless said; into a pipe: a JSON object a line",
        .when_bare = "1"},
       {.names = "--timeout",
        .value = "SECONDS",
