@@ -180,6 +180,10 @@ def main(module):
     parser.add_argument("--build", required=True, help="meson's build directory")
     parser.add_argument("tests", nargs="*", help="names of tests; all when none is given")
     options = parser.parse_args()
+    # A run under nohup, or in a script's background, ignores these; what it tests must not.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     tests = [
         (name, function)
         for name, function in vars(module).items()
