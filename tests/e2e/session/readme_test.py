@@ -114,7 +114,9 @@ def test_a_cluster_is_deployed_asked_and_ended_as_it_is_shown(scene):
             for command in commands:
                 if command in ELSEWHERE:
                     continue
-                if command.endswith("&"):
+                if command == "wait":
+                    shell.finish()
+                elif command.endswith("&"):
                     shell.run(command)
                 elif " send " in command or "status" in command or " --node-id 1 " in command:
                     shell.eventually(command)
