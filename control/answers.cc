@@ -243,7 +243,9 @@ Json cluster_status(const NodeModel& state, Nanos now) {
   Json nodes = Json::array();
   for (const NodeView& view : state.view().nodes()) nodes.push_back(summary_json(state, view, now));
   Json problems = Json::array();
-  for (const Problem& problem : find_problems(state.view(), state.local_facts(), now)) {
+  // Named: clang 19 leaks a temporary argument of a range-for's range.
+  const LocalFacts facts = state.local_facts();
+  for (const Problem& problem : find_problems(state.view(), facts, now)) {
     problems.push_back(problem_json(problem));
   }
   return {{"schema_version", 1},
