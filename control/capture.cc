@@ -15,7 +15,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr Nanos kCommandPatience = seconds(5);
 constexpr int kSnapMax = 65'535;
 // What may wait for the client before its packets are dropped.
 constexpr std::size_t kWaitingMax = 1024 * 1024;

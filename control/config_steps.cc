@@ -5,11 +5,7 @@
 #include "absl/strings/str_cat.h"
 
 namespace ringroad::control {
-namespace {
-
-constexpr Nanos kCommandPatience = seconds(5);
-
-}  // namespace
+namespace {}  // namespace
 
 host::ControlCommand command_of(const ConfigStep& step) {
   using host::ControlCommandKind;

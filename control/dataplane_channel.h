@@ -38,6 +38,9 @@ class DataplaneListener {
   ~DataplaneListener() = default;
 };
 
+// How long a command may take: the io lcore answers most in its next pass.
+inline constexpr Nanos kCommandPatience = seconds(5);
+
 class DataplaneChannel {
  public:
   struct Options {

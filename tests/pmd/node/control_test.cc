@@ -56,7 +56,7 @@ struct ControlSide {
       changed.push_back(change.is_added ? change.peer.value : -change.peer.value);
       change.retired.reset();
     }
-    if (attachment == nullptr) return;
+    if (attachment == nullptr || !reads) return;
     ControlEvent event;
     while (attachment->poll_event(event)) events.push_back(event);
   }
@@ -72,6 +72,7 @@ struct ControlSide {
   std::vector<ControlEvent> events;
   std::vector<int> changed;  // node ids, negative when they left
   bool has_room = true;
+  bool reads = true;  // false: a control process that hangs
   IdlePolicy told_idle = IdlePolicy::kAdaptive;
 };
 
@@ -172,6 +173,23 @@ TEST_F(Control, MessagesReachTheOtherControlProcessOrAreToldToHaveNoReceiver) {
   EXPECT_EQ(event.node, 1);
   EXPECT_EQ(event.type, host::kSystemControl);
   EXPECT_EQ(std::string(reinterpret_cast<const char*>(event.payload), event.length), "hello");
+}
+
+TEST_F(Control, AControlProcessThatHangsHoldsUpNobodyElsesMessages) {
+  attach(0);
+  attach(1);
+  sides_[1]->reads = false;
+  int done = 0, refused = 0;
+  for (std::uint32_t i = 0; i < 2 * host::kControlRing; ++i) {
+    const auto result =
+        result_of(ask(0, ControlCommandKind::kSend, 2, 0, "summary", host::kSystemControl));
+    done += result == ControlResult::kDone;
+    refused += result == ControlResult::kNoReceiver;
+  }
+  EXPECT_EQ(done + refused, static_cast<int>(2 * host::kControlRing));
+  EXPECT_GT(done, 0);
+  EXPECT_GT(refused, 0);
+  EXPECT_EQ(result_of(ask(0, ControlCommandKind::kPing, 2)), ControlResult::kDone);
 }
 
 TEST_F(Control, ApplicationsNeverSeeTheSystemsMessages) {
