@@ -5,7 +5,6 @@
 #include "absl/strings/str_cat.h"
 
 namespace ringroad::control {
-namespace {}  // namespace
 
 host::ControlCommand command_of(const ConfigStep& step) {
   using host::ControlCommandKind;

@@ -8,7 +8,6 @@
 namespace ringroad::control {
 namespace {
 
-// A command that the io lcore applies in a pass; it is stuck when it takes longer.
 constexpr std::uint64_t kPingBytes = 64;
 
 NodeId node_in(const nlohmann::json& params) {
