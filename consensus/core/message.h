@@ -1,0 +1,116 @@
+// Everything that enters or leaves the Raft core is one of these: requests of peers, the answers to
+// them, timeouts, proposals, and what the node's own log writer and state machine report. The whole
+// protocol can be read here.
+//
+// type                  from -> to              carries
+// --------------------  ----------------------  -------------------------------------------------
+// kHup                  self                    an election timeout: campaign
+// kBeat                 self                    a heartbeat timeout of the leader
+// kCheckQuorum          self                    an election timeout of the leader
+// kPropose              client, node -> leader  entries (payload and type only)
+// kAppend               leader -> follower      index, log_term: the entry before `entries`; commit
+// kAppendResponse       follower -> leader      index: matched up to, or with reject the refused
+//                                               index and (reject_hint, log_term): where to try
+// kVote, kPreVote       candidate -> voter      index, log_term: its last entry; is_transfer
+// kVoteResponse, kPre.. voter -> candidate      reject
+// kHeartbeat            leader -> follower      commit; context: a round of reads; sent_at
+// kHeartbeatResponse    follower -> leader      context and sent_at, echoed
+// kSnapshot             leader -> follower      snapshot; a chunk of it: chunk_offset, chunk
+// kSnapshotResponse     follower -> leader      index: which; chunk_offset: the next byte it wants
+// kSnapshotStatus       driver -> leader        from: whose; reject: it could not be sent
+// kUnreachable          driver -> leader        from: whom messages do not reach
+// kTransferLeader       operator -> leader      from: the successor
+// kTimeoutNow           leader -> successor     campaign at once
+// kForgetLeader         driver -> follower      the leader is known to be gone
+// kReadIndex            client, node -> leader  context: the reader's own number
+// kReadIndexResponse    leader -> node          context, index: read when applied up to it
+// kStorageAppendResponse log writer -> self     what Ready::responses says, when it is durable
+// kStorageApplyResponse machine -> self         index: applied up to; size_bytes
+//
+// Thesis: figure 3.1 (votes, appends), 4.2.3 (disruptive servers), 5 (snapshots), 6.4 (reads), 9.6
+// (pre-vote), 3.10 (transfer), 10.2.1 (parallel write).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "consensus/core/configuration.h"
+#include "consensus/core/entry.h"
+#include "consensus/core/ids.h"
+#include "dataplane/base/ids.h"
+
+namespace ringroad::raft {
+
+enum class MessageType : std::uint8_t {
+  kHup,
+  kBeat,
+  kPropose,
+  kAppend,
+  kAppendResponse,
+  kVote,
+  kVoteResponse,
+  kSnapshot,
+  kHeartbeat,
+  kHeartbeatResponse,
+  kUnreachable,
+  kSnapshotStatus,
+  kCheckQuorum,
+  kTransferLeader,
+  kTimeoutNow,
+  kReadIndex,
+  kReadIndexResponse,
+  kPreVote,
+  kPreVoteResponse,
+  kStorageAppendResponse,
+  kStorageApplyResponse,
+  kForgetLeader,
+  kSnapshotResponse,
+};
+inline constexpr std::size_t kMessageTypes = 23;
+
+std::string_view name_of(MessageType type);
+
+// Whether a peer may send it; anything else from outside is refused before it is looked at.
+bool travels(MessageType type);
+
+// A state of the machine at `index`, named but not held: its bytes are the driver's.
+struct Snapshot {
+  Index index;
+  Term term;
+  ConfState conf;
+  std::uint64_t size_bytes = 0;
+
+  bool empty() const { return index == Index{}; }
+  EntryId last() const { return {term, index}; }
+};
+
+struct Message {
+  MessageType type = MessageType::kHup;
+  NodeId from = kNoNode;
+  NodeId to = kNoNode;
+  // 0 in what is local, and in kPropose, kReadIndex and kTransferLeader, which pass through terms.
+  Term term;
+  Term log_term;
+  Index index;
+  Index commit;
+  bool reject = false;
+  // kVote, kPreVote: the leader itself asked for this election, so it does not disturb one.
+  bool is_transfer = false;
+  Index reject_hint;
+  std::uint64_t context = 0;
+  // Of the leader's clock when it asked; only the leader reads it.
+  Nanos sent_at;
+  // kStorageApplyResponse: the stored_bytes of what was applied.
+  std::uint64_t size_bytes = 0;
+  std::span<const Entry> entries;
+  Snapshot snapshot;
+  std::uint64_t chunk_offset = 0;
+  // Outgoing: only its size is meant (`data() == nullptr`); the driver reads the bytes of the
+  // snapshot named and sends them along. Incoming: the bytes.
+  std::uint32_t chunk_bytes = 0;
+  const std::byte* chunk = nullptr;
+};
+
+}  // namespace ringroad::raft
