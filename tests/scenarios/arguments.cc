@@ -10,13 +10,13 @@
 
 namespace ringroad::scenarios {
 
-std::uint64_t number(std::string_view text) {
+std::uint64_t number(absl::string_view text) {
   std::uint64_t n = 0;
   if (!absl::SimpleAtoi(text, &n)) throw BadCommand(absl::StrCat("\"", text, "\" is no number"));
   return n;
 }
 
-bool truth(std::string_view text) {
+bool truth(absl::string_view text) {
   bool b = false;
   if (!absl::SimpleAtob(text, &b)) {
     throw BadCommand(absl::StrCat("\"", text, "\" is neither true nor false"));
@@ -24,7 +24,7 @@ bool truth(std::string_view text) {
   return b;
 }
 
-NodeId node_id(std::string_view text) {
+NodeId node_id(absl::string_view text) {
   const std::uint64_t n = number(text);
   if (n < 1 || n > kNodesMax) throw BadCommand(absl::StrCat(n, " is no node: they are 1 to 64"));
   return NodeId{static_cast<std::uint16_t>(n)};
@@ -45,34 +45,35 @@ const std::string& word(const Command& command, std::size_t at) {
   return command.arguments[at].key;
 }
 
-const std::string& value(const Command& command, std::string_view key) {
+const std::string& value(const Command& command, absl::string_view key) {
   for (const Argument& argument : command.arguments) {
     if (argument.key == key && argument.values.size() == 1) return argument.values.front();
   }
   throw BadCommand(absl::StrCat(command.name, " takes ", key, "=, with one value"));
 }
 
-void allow_only(const Command& command, std::span<const std::string_view> known) {
+void allow_only(const Command& command, std::span<const absl::string_view> known) {
   for (const Argument& argument : command.arguments) {
-    if (argument.values.empty() || std::ranges::find(known, argument.key) != known.end()) continue;
+    if (argument.values.empty() ||
+        std::ranges::find(known, absl::string_view(argument.key)) != known.end())
+      continue;
     throw BadCommand(absl::StrCat(command.name, " knows no \"", argument.key, "=\", only ",
                                   known.empty() ? "words" : absl::StrJoin(known, ", ")));
   }
 }
 
-raft::ConfChange conf_change(std::string_view text, raft::ConfChangeTransition transition) {
-  constexpr std::string_view kLetters = "vrul";  // in the order of ConfChangeType
+raft::ConfChange conf_change(absl::string_view text, raft::ConfChangeTransition transition) {
+  constexpr absl::string_view kLetters = "vrul";  // in the order of ConfChangeType
   raft::ConfChange change{transition};
-  for (const std::string_view token : absl::StrSplit(text, absl::ByAnyChar(" \n"),
-                                                     absl::SkipEmpty())) {
+  for (const absl::string_view token :
+       absl::StrSplit(text, absl::ByAnyChar(" \n"), absl::SkipEmpty())) {
     const std::size_t type = kLetters.find(token.front());
-    if (type == std::string_view::npos) {
+    if (type == absl::string_view::npos) {
       throw BadCommand(absl::StrCat("\"", token, "\" is no change: v1, l1, r1 or u1"));
     }
     const std::uint64_t node = number(token.substr(1));
-    if (node > kNodesMax ||
-        !change.add({static_cast<raft::ConfChangeType>(type),
-                     NodeId{static_cast<std::uint16_t>(node)}})) {
+    if (node > kNodesMax || !change.add({static_cast<raft::ConfChangeType>(type),
+                                         NodeId{static_cast<std::uint16_t>(node)}})) {
       throw BadCommand(absl::StrCat("\"", text, "\" has too many changes or nodes above 64"));
     }
   }

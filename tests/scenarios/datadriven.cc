@@ -11,42 +11,42 @@
 namespace ringroad::scenarios {
 namespace {
 
-constexpr std::string_view kFence = "----";
+constexpr absl::string_view kFence = "----";
 
 class Lines {
  public:
-  explicit Lines(std::string_view text) : text_(text) {}
+  explicit Lines(absl::string_view text) : text_(text) {}
 
   // Without its end; nothing behind the last one.
-  std::optional<std::string_view> next() {
+  std::optional<absl::string_view> next() {
     if (at_ == text_.size()) return std::nullopt;
     const std::size_t end = std::min(text_.find('\n', at_), text_.size());
-    std::string_view line = text_.substr(at_, end - at_);
+    absl::string_view line = text_.substr(at_, end - at_);
     at_ = std::min(end + 1, text_.size());
     ++number_;
     if (absl::EndsWith(line, "\r")) line.remove_suffix(1);
     return line;
   }
-  std::optional<std::string_view> peek() const { return Lines(*this).next(); }
+  std::optional<absl::string_view> peek() const { return Lines(*this).next(); }
 
   std::size_t offset() const { return at_; }
   std::size_t number() const { return number_; }
 
  private:
-  std::string_view text_;
+  absl::string_view text_;
   std::size_t at_ = 0;
   std::size_t number_ = 0;
 };
 
 // Takes what stands before any of `stops` off the front.
-std::string_view take_until(std::string_view& rest, std::string_view stops) {
-  const std::string_view taken = rest.substr(0, rest.find_first_of(stops));
+absl::string_view take_until(absl::string_view& rest, absl::string_view stops) {
+  const absl::string_view taken = rest.substr(0, rest.find_first_of(stops));
   rest.remove_prefix(taken.size());
   return taken;
 }
 
 // Behind the opening parenthesis: values up to the one that closes it. Parentheses may nest.
-bool take_values(std::string_view& rest, std::vector<std::string>& values) {
+bool take_values(absl::string_view& rest, std::vector<std::string>& values) {
   std::size_t depth = 0;
   std::size_t begin = 0;
   for (std::size_t i = 0; i < rest.size(); ++i) {
@@ -64,8 +64,8 @@ bool take_values(std::string_view& rest, std::vector<std::string>& values) {
   return false;
 }
 
-bool take_argument(std::string_view& rest, Argument& argument) {
-  argument.key = take_until(rest, " =");
+bool take_argument(absl::string_view& rest, Argument& argument) {
+  argument.key = std::string(take_until(rest, " ="));
   if (argument.key.empty()) return false;
   if (!absl::StartsWith(rest, "=")) return true;
   rest.remove_prefix(1);
@@ -104,7 +104,7 @@ absl::Status read_case(Lines& lines, Case& c) {
   std::string input;
   for (auto line = lines.next(); line; line = lines.next()) {
     if (line == kFence) {
-      c.command.input = absl::StripAsciiWhitespace(input);
+      c.command.input = std::string(absl::StripAsciiWhitespace(input));
       return read_expected(lines, c);
     }
     absl::StrAppend(&input, *line, "\n");
@@ -113,7 +113,7 @@ absl::Status read_case(Lines& lines, Case& c) {
       absl::StrCat("the command \"", c.command.name, "\" has no ---- behind it"));
 }
 
-bool has_blank_line(std::string_view text) {
+bool has_blank_line(absl::string_view text) {
   Lines lines(text);
   for (auto line = lines.next(); line; line = lines.next()) {
     if (absl::StripAsciiWhitespace(*line).empty()) return true;
@@ -123,11 +123,11 @@ bool has_blank_line(std::string_view text) {
 
 }  // namespace
 
-absl::StatusOr<Command> parse_directive(std::string_view line) {
-  const std::string_view whole = absl::StripAsciiWhitespace(line);
-  std::string_view rest = whole;
+absl::StatusOr<Command> parse_directive(absl::string_view line) {
+  const absl::string_view whole = absl::StripAsciiWhitespace(line);
+  absl::string_view rest = whole;
   Command command;
-  command.name = take_until(rest, " ");
+  command.name = std::string(take_until(rest, " "));
   for (rest = absl::StripLeadingAsciiWhitespace(rest); !rest.empty();
        rest = absl::StripLeadingAsciiWhitespace(rest)) {
     if (!take_argument(rest, command.arguments.emplace_back())) {
@@ -138,7 +138,7 @@ absl::StatusOr<Command> parse_directive(std::string_view line) {
   return command;
 }
 
-absl::StatusOr<std::vector<Case>> parse_scenario(std::string_view name, std::string_view text) {
+absl::StatusOr<std::vector<Case>> parse_scenario(absl::string_view name, absl::string_view text) {
   std::vector<Case> cases;
   Lines lines(text);
   for (auto line = lines.next(); line; line = lines.next()) {
@@ -173,7 +173,7 @@ std::string closed(std::string output) {
   return output;
 }
 
-std::string with_outputs(std::string_view text, std::span<const Case> cases,
+std::string with_outputs(absl::string_view text, std::span<const Case> cases,
                          std::span<const std::string> outputs) {
   RR_CHECK(cases.size() == outputs.size());
   std::string result;

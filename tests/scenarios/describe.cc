@@ -11,24 +11,39 @@ namespace ringroad::scenarios {
 namespace {
 
 // In the order of raft::MessageType.
-constexpr std::array<std::string_view, raft::kMessageTypes> kMessageNames = {
-    "MsgHup",           "MsgBeat",         "MsgProp",
-    "MsgApp",           "MsgAppResp",      "MsgVote",
-    "MsgVoteResp",      "MsgSnap",         "MsgHeartbeat",
-    "MsgHeartbeatResp", "MsgUnreachable",  "MsgSnapStatus",
-    "MsgCheckQuorum",   "MsgTransferLeader", "MsgTimeoutNow",
-    "MsgReadIndex",     "MsgReadIndexResp", "MsgPreVote",
-    "MsgPreVoteResp",   "MsgStorageAppendResp", "MsgStorageApplyResp",
-    "MsgForgetLeader",  "MsgSnapshotResp"};
+constexpr std::array<absl::string_view, raft::kMessageTypes> kMessageNames = {
+    "MsgHup",
+    "MsgBeat",
+    "MsgProp",
+    "MsgApp",
+    "MsgAppResp",
+    "MsgVote",
+    "MsgVoteResp",
+    "MsgSnap",
+    "MsgHeartbeat",
+    "MsgHeartbeatResp",
+    "MsgUnreachable",
+    "MsgSnapStatus",
+    "MsgCheckQuorum",
+    "MsgTransferLeader",
+    "MsgTimeoutNow",
+    "MsgReadIndex",
+    "MsgReadIndexResp",
+    "MsgPreVote",
+    "MsgPreVoteResp",
+    "MsgStorageAppendResp",
+    "MsgStorageApplyResp",
+    "MsgForgetLeader",
+    "MsgSnapshotResp"};
 
 // Go's %q, of bytes: what is not printable ASCII is escaped.
-std::string quoted(std::string_view data) {
+std::string go_quoted(absl::string_view data) {
   std::string text = "\"";
   for (const char c : data) {
-    constexpr std::string_view kNamed = "\a\b\f\n\r\t\v\\\"";
-    constexpr std::string_view kLetters = "abfnrtv\\\"";
+    constexpr absl::string_view kNamed = "\a\b\f\n\r\t\v\\\"";
+    constexpr absl::string_view kLetters = "abfnrtv\\\"";
     const std::size_t at = kNamed.find(c);
-    if (at != std::string_view::npos) {
+    if (at != absl::string_view::npos) {
       absl::StrAppend(&text, "\\", kLetters.substr(at, 1));
     } else if (c < 0x20 || c == 0x7f) {
       absl::StrAppendFormat(&text, "\\x%02x", static_cast<unsigned char>(c));
@@ -40,11 +55,11 @@ std::string quoted(std::string_view data) {
 }
 
 std::string listed(raft::NodeSet nodes) {
-  return absl::StrCat("[", absl::StrJoin(nodes, " ",
-                                         [](std::string* out, NodeId id) {
-                                           absl::StrAppend(out, id.value);
-                                         }),
-                      "]");
+  return absl::StrCat(
+      "[",
+      absl::StrJoin(nodes, " ",
+                    [](std::string* out, NodeId id) { absl::StrAppend(out, id.value); }),
+      "]");
 }
 
 std::string sender(const raft::Message& m) {
@@ -53,7 +68,7 @@ std::string sender(const raft::Message& m) {
   return m.from == kNoNode ? "None" : absl::StrCat(absl::Hex(m.from.value));
 }
 
-std::string bracketed(std::span<const HeldEntry> entries, std::string_view indent) {
+std::string bracketed(std::span<const HeldEntry> entries, absl::string_view indent) {
   if (entries.empty()) return "";
   if (entries.size() == 1) return absl::StrCat(" Entries:[", describe(entries[0]), "]");
   std::string text = " Entries:[";
@@ -71,18 +86,18 @@ std::string bracketed(std::span<const HeldMessage> responses) {
 
 }  // namespace
 
-std::string_view message_name(raft::MessageType type) {
+absl::string_view message_name(raft::MessageType type) {
   return kMessageNames[static_cast<std::size_t>(type)];
 }
 
-std::optional<raft::MessageType> message_type(std::string_view name) {
+std::optional<raft::MessageType> message_type(absl::string_view name) {
   for (std::size_t i = 0; i < kMessageNames.size(); ++i) {
     if (kMessageNames[i] == name) return static_cast<raft::MessageType>(i);
   }
   return std::nullopt;
 }
 
-std::string_view role_name(raft::Role role) {
+absl::string_view role_name(raft::Role role) {
   switch (role) {
     case raft::Role::kFollower:
       return "StateFollower";
@@ -99,7 +114,7 @@ std::string_view role_name(raft::Role role) {
 std::string describe(const HeldEntry& entry) {
   std::string text = absl::StrCat(entry.term.value, "/", entry.index.value, " ");
   if (entry.type == raft::EntryType::kNormal) {
-    return absl::StrCat(text, "EntryNormal ", quoted(entry.data));
+    return absl::StrCat(text, "EntryNormal ", go_quoted(entry.data));
   }
   text += entry.type == raft::EntryType::kConfChange ? "EntryConfChange" : "EntryConfChangeV2";
   const auto change = raft::decode_conf_change(entry.view().payload());
@@ -127,22 +142,20 @@ std::string describe(const raft::SoftState& soft_state) {
 
 std::string describe(const raft::Snapshot& snapshot) {
   const raft::ConfState& conf = snapshot.conf;
-  return absl::StrCat("Index:", snapshot.index.value, " Term:", snapshot.term.value,
-                      " ConfState:Voters:", listed(conf.voters),
-                      " VotersOutgoing:", listed(conf.voters_outgoing),
-                      " Learners:", listed(conf.learners),
-                      " LearnersNext:", listed(conf.learners_next),
-                      " AutoLeave:", conf.auto_leave ? "true" : "false");
+  return absl::StrCat(
+      "Index:", snapshot.index.value, " Term:", snapshot.term.value,
+      " ConfState:Voters:", listed(conf.voters), " VotersOutgoing:", listed(conf.voters_outgoing),
+      " Learners:", listed(conf.learners), " LearnersNext:", listed(conf.learners_next),
+      " AutoLeave:", conf.auto_leave ? "true" : "false");
 }
 
-std::string describe(const HeldMessage& held, std::string_view indent) {
+std::string describe(const HeldMessage& held, absl::string_view indent) {
   const raft::Message& m = held.message;
-  // The applied index is told by the entries.
+  // The index applied up to is told by the entries.
   const bool applied = m.type == raft::MessageType::kStorageApplyResponse;
-  std::string text =
-      absl::StrCat(indent, sender(m), "->", absl::Hex(m.to.value), " ", message_name(m.type),
-                   " Term:", m.term.value, " Log:", m.log_term.value, "/",
-                   applied ? 0 : m.index.value);
+  std::string text = absl::StrCat(indent, sender(m), "->", absl::Hex(m.to.value), " ",
+                                  message_name(m.type), " Term:", m.term.value,
+                                  " Log:", m.log_term.value, "/", applied ? 0 : m.index.value);
   if (m.reject) absl::StrAppend(&text, " Rejected (Hint: ", m.reject_hint.value, ")");
   if (m.commit.value != 0) absl::StrAppend(&text, " Commit:", m.commit.value);
   absl::StrAppend(&text, bracketed(held.entries, indent));
@@ -154,8 +167,9 @@ std::string describe(const HeldMessage& held, std::string_view indent) {
 
 std::string describe(const AppendWork& work, bool with_responses) {
   const raft::HardState hard = work.hard_state.value_or(raft::HardState{});
-  std::string text = absl::StrCat(absl::Hex(work.node.value), "->AppendThread MsgStorageAppend Term:",
-                                  hard.term.value, " Log:0/0");
+  std::string text =
+      absl::StrCat(absl::Hex(work.node.value),
+                   "->AppendThread MsgStorageAppend Term:", hard.term.value, " Log:0/0");
   if (hard.commit.value != 0) absl::StrAppend(&text, " Commit:", hard.commit.value);
   if (hard.vote != kNoNode) absl::StrAppend(&text, " Vote:", hard.vote.value);
   absl::StrAppend(&text, bracketed(work.entries, ""));
@@ -165,9 +179,9 @@ std::string describe(const AppendWork& work, bool with_responses) {
 }
 
 std::string describe(const ApplyWork& work, bool with_responses) {
-  std::string text = absl::StrCat(absl::Hex(work.node.value),
-                                  "->ApplyThread MsgStorageApply Term:0 Log:0/0",
-                                  bracketed(work.entries, ""));
+  std::string text =
+      absl::StrCat(absl::Hex(work.node.value), "->ApplyThread MsgStorageApply Term:0 Log:0/0",
+                   bracketed(work.entries, ""));
   if (with_responses) absl::StrAppend(&text, bracketed(std::span{&work.response, 1}));
   return text;
 }

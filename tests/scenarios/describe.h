@@ -1,22 +1,22 @@
-// The Raft core's values as etcd's Raft prints its own, which is what scenario files are written in.
-// Text only; what of it is compared, and how, is in comparison.h.
+// The Raft core's values as etcd's Raft prints its own, which is what scenario files are written
+// in. Text only; what of it is compared, and how, is in comparison.h.
 #pragma once
 
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 
+#include "absl/strings/string_view.h"
 #include "consensus/core/raft.h"
 #include "held.h"
 
 namespace ringroad::scenarios {
 
 // "MsgApp"; nothing for a name that is not known.
-std::string_view message_name(raft::MessageType type);
-std::optional<raft::MessageType> message_type(std::string_view name);
+absl::string_view message_name(raft::MessageType type);
+std::optional<raft::MessageType> message_type(absl::string_view name);
 // "StateLeader"
-std::string_view role_name(raft::Role role);
+absl::string_view role_name(raft::Role role);
 
 // "1/3 EntryNormal \"foo\"", or the changes of a change of membership.
 std::string describe(const HeldEntry& entry);
@@ -26,7 +26,7 @@ std::string describe(const raft::HardState& hard_state);
 std::string describe(const raft::SoftState& soft_state);
 std::string describe(const raft::Snapshot& snapshot);
 // Without a newline at its end, but with some inside if there is much to tell.
-std::string describe(const HeldMessage& message, std::string_view indent = "");
+std::string describe(const HeldMessage& message, absl::string_view indent = "");
 
 // What the log writer of a node is handed, as a message to it.
 struct AppendWork {

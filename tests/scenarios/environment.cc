@@ -19,6 +19,17 @@ std::unique_ptr<Raft> start(const Node& node, const raft::Restored& restored) {
   return std::make_unique<Raft>(node.config, restored, Prng{node.id().value}, node.now);
 }
 
+// The core sends what it knows to be applied only.
+void offer_snapshot(Node& node) {
+  std::size_t known = node.offered;
+  while (known < node.history.size() && node.history[known].index <= node.raft->log().applied()) {
+    ++known;
+  }
+  if (known == node.offered) return;
+  node.offered = known;
+  node.raft->snapshot_made(node.history[known - 1]);
+}
+
 // Those a node sends itself are never lost.
 bool is_local(const raft::Message& m) {
   return m.from == m.to || m.type == raft::MessageType::kStorageAppendResponse ||
@@ -30,7 +41,9 @@ absl::Status step(Node& node, const HeldMessage& held) {
   const std::vector<raft::Entry> entries = views(held.entries);
   // A report of what was applied holds its entries for printing only.
   if (message.type != raft::MessageType::kStorageApplyResponse) message.entries = entries;
-  return status_of(node.raft->step(message));
+  const absl::Status status = status_of(node.raft->step(message));
+  offer_snapshot(node);
+  return status;
 }
 
 }  // namespace
@@ -48,6 +61,8 @@ absl::Status status_of(raft::StepResult result) {
       return absl::UnavailableError("raft proposal dropped");
     case raft::StepResult::kUnknownPeer:
       return absl::NotFoundError("raft: cannot step as peer not found");
+    case raft::StepResult::kLostLog:
+      return absl::DataLossError("raft: a follower has lost part of its log");
     case raft::StepResult::kMalformed:
       return absl::InvalidArgumentError("raft: malformed message");
   }
@@ -74,7 +89,7 @@ absl::Status Environment::add_nodes(std::size_t count, const NodeTemplate& as) {
     auto node = std::make_unique<Node>();
     node->config = as.config;
     node->config.id = NodeId{static_cast<std::uint16_t>(nodes_.size() + 1)};
-    node->machine = snapshot;
+    node->history = {snapshot};
     node->content = as.content;
     if (auto status = node->config.validate(); !status.ok()) return status;
     if (as.bootstraps()) {
@@ -93,16 +108,17 @@ void Environment::restart(Node& node) {
     return is_local(held.message) && held.message.to == node.id();
   });
   // The machine holds what it applied, so the disk's entries up to there are not needed.
-  if (node.machine.index > node.storage.base().index) {
-    if (!node.storage.compact(node.machine.index).ok()) {
-      node.storage.apply_snapshot(node.machine).IgnoreError();
-    }
+  const raft::Snapshot machine = node.machine();
+  if (machine.index > node.storage.base().index && !node.storage.compact(machine.index).ok()) {
+    node.storage.apply_snapshot(machine).IgnoreError();
   }
+  node.history = {machine};
+  node.offered = 1;
   raft::Restored restored{.hard_state = node.storage.hard_state(),
-                          .snapshot = node.machine,
+                          .snapshot = machine,
                           .entries = {},
-                          .applied = node.machine.index};
-  restored.hard_state.commit = std::max(restored.hard_state.commit, node.machine.index);
+                          .applied = machine.index};
+  restored.hard_state.commit = std::max(restored.hard_state.commit, machine.index);
   const std::vector<raft::Entry> entries = views(node.storage.entries());
   restored.entries = entries;
   node.raft.reset();
@@ -136,12 +152,13 @@ absl::Status Environment::process_ready(Node& node) {
       if (m.message.to != node.id()) queue_.push_back(std::move(m));
     }
     node.raft->advance();
+    offer_snapshot(node);
     return absl::OkStatus();
   }
 
   if (ready.has_append()) {
-    node.append_work.push_back({node.id(), ready.hard_state, ready.entries, ready.snapshot,
-                                std::move(ready.responses)});
+    node.append_work.push_back(
+        {node.id(), ready.hard_state, ready.entries, ready.snapshot, std::move(ready.responses)});
     shown.push_back(describe(node.append_work.back(), true));
   }
   if (ready.applied) {
@@ -191,29 +208,31 @@ absl::Status Environment::store(Node& node, const std::optional<raft::HardState>
   if (hard_state) node.storage.set_hard_state(*hard_state);
   if (snapshot) {
     if (auto status = node.storage.apply_snapshot(*snapshot); !status.ok()) return status;
-    node.machine = *snapshot;
-    node.raft->snapshot_made(*snapshot);
+    // Its core has it already.
+    node.history.push_back(*snapshot);
+    node.offered = node.history.size();
   }
   return node.storage.append(entries);
 }
 
 void Environment::apply(Node& node, std::span<const HeldEntry> entries) {
   for (const HeldEntry& entry : entries) {
+    raft::Snapshot after = node.machine();
+    after.index = entry.index;
+    after.term = entry.term;
     if (entry.view().is_conf_change()) {
       const auto change = raft::decode_conf_change(entry.view().payload());
-      if (!change) throw BadCommand(absl::StrCat("a malformed change is committed: ",
-                                                 describe(entry)));
+      if (!change)
+        throw BadCommand(absl::StrCat("a malformed change is committed: ", describe(entry)));
       if (const auto conf = node.raft->apply_conf_change(*change); conf.ok()) {
-        node.machine.conf = *conf;
+        after.conf = *conf;
       } else {
         output_.line(conf.status().message());
       }
     } else {
       node.content += entry.data;
     }
-    node.machine.index = entry.index;
-    node.machine.term = entry.term;
-    node.raft->snapshot_made(node.machine);
+    node.history.push_back(after);
   }
 }
 
@@ -221,8 +240,7 @@ std::size_t Environment::deliver(NodeId to, std::optional<raft::MessageType> typ
   std::vector<HeldMessage> taken, rest;
   for (HeldMessage& held : queue_) {
     const raft::Message& m = held.message;
-    const bool is_meant =
-        m.to == to && (!type || m.type == *type) && !(drop && is_local(m));
+    const bool is_meant = m.to == to && (!type || m.type == *type) && !(drop && is_local(m));
     (is_meant ? taken : rest).push_back(std::move(held));
   }
   queue_ = std::move(rest);
@@ -251,7 +269,7 @@ absl::Status Environment::stabilize(std::span<const NodeId> ids) {
 }
 
 absl::Status Environment::stabilize_once(std::span<Node* const> nodes, bool& busy) {
-  const auto section = [this, &busy](const Node& node, std::string_view doing) {
+  const auto section = [this, &busy](const Node& node, absl::string_view doing) {
     output_.line(absl::StrCat("> ", node.id().value, " ", doing));
     busy = true;
   };
@@ -291,7 +309,7 @@ absl::Status Environment::send_snapshot(Node& from, NodeId to) {
   held.message.from = from.id();
   held.message.to = to;
   held.message.term = from.raft->term();
-  held.message.snapshot = from.machine;
+  held.message.snapshot = from.machine();
   output_.write(describe(held));
   queue_.push_back(std::move(held));
   return absl::OkStatus();
@@ -299,9 +317,9 @@ absl::Status Environment::send_snapshot(Node& from, NodeId to) {
 
 absl::Status Environment::compact(Node& node, raft::Index up_to) {
   if (up_to > node.raft->log().applied()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("cannot compact up to ", up_to.value, ": only ",
-                     node.raft->log().applied().value, " is applied"));
+    return absl::FailedPreconditionError(absl::StrCat("cannot compact up to ", up_to.value,
+                                                      ": only ", node.raft->log().applied().value,
+                                                      " is applied"));
   }
   if (auto status = node.storage.compact(up_to); !status.ok()) return status;
   node.raft->compact(up_to);

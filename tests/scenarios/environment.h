@@ -6,7 +6,9 @@
 // - Time is each node's own and moves by ticks of a millisecond.
 // - A node without async storage writes stores, applies and advances within process_ready(). With
 //   them it queues work for its append thread and its apply thread, which are run by commands.
-// - The machine only concatenates what is applied. After each entry it can be sent as a snapshot.
+// - The machine only concatenates what is applied. Once an entry is reported applied, the machine
+// as
+//   it was then can be sent as a snapshot.
 //
 // Everything is deterministic, the election timeouts too: node n draws from Prng{n}.
 #pragma once
@@ -32,7 +34,7 @@ inline constexpr Nanos kTick = milliseconds(1);
 
 // How add-nodes makes nodes.
 struct NodeTemplate {
-  raft::Config config;     // but for the id
+  raft::Config config;      // but for the id
   raft::Snapshot snapshot;  // of all of them; its term is 1
   std::string content;      // of that snapshot
   bool bootstraps() const {
@@ -45,13 +47,16 @@ struct Node {
   std::unique_ptr<raft::Raft> raft;
   Nanos now;
   Storage storage;
-  // The machine as of the last entry applied, as it can be sent.
-  raft::Snapshot machine;
+  // The machine, after each entry applied: what can be sent. Never empty; and how many of them the
+  // core knows of.
+  std::vector<raft::Snapshot> history;
+  std::size_t offered = 1;
   std::string content;
   std::deque<AppendWork> append_work;
   std::deque<ApplyWork> apply_work;
 
   NodeId id() const { return config.id; }
+  const raft::Snapshot& machine() const { return history.back(); }
 };
 
 class Environment {

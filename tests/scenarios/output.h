@@ -3,21 +3,21 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 
 namespace ringroad::scenarios {
 
 class Output {
  public:
-  void write(std::string_view text) {
-    if (!quiet_) text_ += text;
+  void write(absl::string_view text) {
+    if (!quiet_) absl::StrAppend(&text_, text);
   }
-  void line(std::string_view text) { write(absl::StrCat(text, "\n")); }
+  void line(absl::string_view text) { write(absl::StrCat(text, "\n")); }
 
   // Runs `body` and indents what it writes; its last line is ended.
   template <typename Body>

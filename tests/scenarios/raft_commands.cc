@@ -34,13 +34,13 @@ raft::Config plain_config() {
   return config;
 }
 
-raft::ReadMode read_mode(std::string_view text) {
+raft::ReadMode read_mode(absl::string_view text) {
   if (text == "safe") return raft::ReadMode::kSafe;
   if (text == "lease-based" || text == "lease") return raft::ReadMode::kLease;
   throw BadCommand(absl::StrCat("read-only is safe or lease-based, not \"", text, "\""));
 }
 
-raft::ZoneLossPolicy zone_loss(std::string_view text) {
+raft::ZoneLossPolicy zone_loss(absl::string_view text) {
   if (text == "wait") return raft::ZoneLossPolicy::kWait;
   if (text == "degrade") return raft::ZoneLossPolicy::kDegrade;
   throw BadCommand(absl::StrCat("zone-loss is wait or degrade, not \"", text, "\""));
@@ -51,37 +51,44 @@ template <typename Array>
 void assign(Array& array, const std::vector<std::string>& values) {
   if (values.size() >= array.size()) throw BadCommand("there can be 64 nodes");
   for (std::size_t i = 0; i < values.size(); ++i) {
-    array[i + 1] = static_cast<typename Array::value_type>(number(values[i]));
+    const std::uint64_t n = number(values[i]);
+    if (n > 255) throw BadCommand("zones and priorities go up to 255");
+    array[i + 1] = typename Array::value_type{static_cast<std::uint8_t>(n)};
   }
 }
 
 struct Option {
-  std::string_view key;
+  absl::string_view key;
   void (*set)(NodeTemplate&, const std::vector<std::string>& values);
 };
 
 // `values` has at least one, and the first is the only one where one is meant.
 constexpr std::array kOptions = {
-    Option{"voters", [](NodeTemplate& t, const auto& values) {
+    Option{"voters",
+           [](NodeTemplate& t, const auto& values) {
              for (const auto& v : values) t.snapshot.conf.voters.insert(node_id(v));
            }},
-    Option{"learners", [](NodeTemplate& t, const auto& values) {
+    Option{"learners",
+           [](NodeTemplate& t, const auto& values) {
              for (const auto& v : values) t.snapshot.conf.learners.insert(node_id(v));
            }},
-    Option{"index", [](NodeTemplate& t, const auto& values) {
-             t.snapshot.index = raft::Index{number(values[0])};
-           }},
+    Option{"index", [](NodeTemplate& t,
+                       const auto& values) { t.snapshot.index = raft::Index{number(values[0])}; }},
     Option{"content", [](NodeTemplate& t, const auto& values) { t.content = values[0]; }},
-    Option{"inflight", [](NodeTemplate& t, const auto& values) {
+    Option{"inflight",
+           [](NodeTemplate& t, const auto& values) {
              t.config.inflight_messages_max = static_cast<std::uint32_t>(number(values[0]));
            }},
-    Option{"max-inflight-bytes", [](NodeTemplate& t, const auto& values) {
+    Option{"max-inflight-bytes",
+           [](NodeTemplate& t, const auto& values) {
              t.config.inflight_bytes_max = number(values[0]);
            }},
-    Option{"max-committed-size-per-ready", [](NodeTemplate& t, const auto& values) {
+    Option{"max-committed-size-per-ready",
+           [](NodeTemplate& t, const auto& values) {
              t.config.applying_bytes_max = number(values[0]);
            }},
-    Option{"async-storage-writes", [](NodeTemplate& t, const auto& values) {
+    Option{"async-storage-writes",
+           [](NodeTemplate& t, const auto& values) {
              t.config.async_storage_writes = truth(values[0]);
            }},
     Option{"prevote",
@@ -90,19 +97,24 @@ constexpr std::array kOptions = {
            [](NodeTemplate& t, const auto& values) { t.config.check_quorum = truth(values[0]); }},
     Option{"read-only",
            [](NodeTemplate& t, const auto& values) { t.config.read_mode = read_mode(values[0]); }},
-    Option{"disable-conf-change-validation", [](NodeTemplate& t, const auto& values) {
+    Option{"disable-conf-change-validation",
+           [](NodeTemplate& t, const auto& values) {
              t.config.validate_conf_changes = !truth(values[0]);
            }},
-    Option{"step-down-on-removal", [](NodeTemplate& t, const auto& values) {
+    Option{"step-down-on-removal",
+           [](NodeTemplate& t, const auto& values) {
              t.config.step_down_on_removal = truth(values[0]);
            }},
-    Option{"election-tick", [](NodeTemplate& t, const auto& values) {
+    Option{"election-tick",
+           [](NodeTemplate& t, const auto& values) {
              t.config.election_timeout = kTick * static_cast<std::int64_t>(number(values[0]));
            }},
-    Option{"heartbeat-tick", [](NodeTemplate& t, const auto& values) {
+    Option{"heartbeat-tick",
+           [](NodeTemplate& t, const auto& values) {
              t.config.heartbeat_interval = kTick * static_cast<std::int64_t>(number(values[0]));
            }},
-    Option{"hand-over-on-removal", [](NodeTemplate& t, const auto& values) {
+    Option{"hand-over-on-removal",
+           [](NodeTemplate& t, const auto& values) {
              t.config.hand_over_on_removal = truth(values[0]);
            }},
     Option{"zones", [](NodeTemplate& t, const auto& values) { assign(t.config.zones, values); }},
@@ -116,13 +128,12 @@ absl::Status add_nodes(Environment& env, const Command& c) {
   NodeTemplate as{.config = plain_config(), .snapshot = {}, .content = {}};
   for (const Argument& argument : c.arguments) {
     if (argument.values.empty()) continue;
-    const auto* option = std::ranges::find(kOptions, argument.key, &Option::key);
+    const auto* option = std::ranges::find(kOptions, absl::string_view(argument.key), &Option::key);
     if (option == kOptions.end()) {
       throw BadCommand(absl::StrCat(
           "add-nodes knows no \"", argument.key, "=\", only ",
-          absl::StrJoin(kOptions, ", ", [](std::string* out, const Option& o) {
-            absl::StrAppend(out, o.key);
-          })));
+          absl::StrJoin(kOptions, ", ",
+                        [](std::string* out, const Option& o) { absl::StrAppend(out, o.key); })));
     }
     option->set(as, argument.values);
   }
@@ -130,7 +141,7 @@ absl::Status add_nodes(Environment& env, const Command& c) {
 }
 
 // Runs `work` for each node named, under a headline of its own if there are several.
-absl::Status for_each_node(Environment& env, const Command& c, std::string_view doing,
+absl::Status for_each_node(Environment& env, const Command& c, absl::string_view doing,
                            absl::Status (Environment::*work)(Node&)) {
   const std::vector<NodeId> ids = nodes_of(c);
   for (const NodeId id : ids) {
@@ -148,7 +159,7 @@ absl::Status for_each_node(Environment& env, const Command& c, std::string_view 
 }
 
 absl::Status deliver_messages(Environment& env, const Command& c) {
-  allow_only(c, std::array<std::string_view, 2>{"drop", "type"});
+  allow_only(c, std::array<absl::string_view, 2>{"drop", "type"});
   std::optional<raft::MessageType> type;
   std::vector<std::pair<NodeId, bool>> recipients;  // whether dropped
   for (const Argument& argument : c.arguments) {
@@ -168,17 +179,17 @@ absl::Status deliver_messages(Environment& env, const Command& c) {
   return absl::OkStatus();
 }
 
-bool is_none(std::string_view level) {
-  constexpr std::array<std::string_view, 6> kLevels = {"debug", "info",  "warn",
-                                                       "error", "fatal", "none"};
+bool is_none(absl::string_view level) {
+  constexpr std::array<absl::string_view, 6> kLevels = {"debug", "info",  "warn",
+                                                        "error", "fatal", "none"};
   const auto* found = std::ranges::find_if(
-      kLevels, [level](std::string_view known) { return absl::EqualsIgnoreCase(known, level); });
+      kLevels, [level](absl::string_view known) { return absl::EqualsIgnoreCase(known, level); });
   if (found == kLevels.end()) throw BadCommand(absl::StrCat("\"", level, "\" is no log level"));
   return found == kLevels.end() - 1;
 }
 
 absl::Status stabilize(Environment& env, const Command& c) {
-  allow_only(c, std::array<std::string_view, 1>{"log-level"});
+  allow_only(c, std::array<absl::string_view, 1>{"log-level"});
   const bool was_quiet = env.output().quiet();
   for (const Argument& argument : c.arguments) {
     if (!argument.values.empty()) env.output().set_quiet(is_none(argument.values.front()));
@@ -195,7 +206,7 @@ absl::Status propose(Environment& env, const Command& c) {
 }
 
 absl::Status propose_conf_change(Environment& env, const Command& c) {
-  allow_only(c, std::array<std::string_view, 2>{"v1", "transition"});
+  allow_only(c, std::array<absl::string_view, 2>{"v1", "transition"});
   bool is_v1 = false;
   auto transition = raft::ConfChangeTransition::kAuto;
   for (const Argument& argument : c.arguments) {
@@ -244,7 +255,7 @@ absl::Status tick(Environment& env, const Command& c, Nanos duration) {
 }
 
 struct Known {
-  std::string_view name;
+  absl::string_view name;
   Handler run;
 };
 
@@ -335,31 +346,31 @@ constexpr std::array kCommands = {
 };
 
 constexpr auto kNames = [] {
-  std::array<std::string_view, kCommands.size()> names;
+  std::array<absl::string_view, kCommands.size()> names;
   for (std::size_t i = 0; i < names.size(); ++i) names[i] = kCommands[i].name;
   return names;
 }();
 
 // Returns what went wrong; errors are printed even when the log level is none.
 absl::Status run_one(Environment& env, const Command& c) {
-  const auto* known = std::ranges::find(kCommands, c.name, &Known::name);
+  const auto* known = std::ranges::find(kCommands, absl::string_view(c.name), &Known::name);
   if (known == kCommands.end()) {
-    throw BadCommand(absl::StrCat("unknown command \"", c.name, "\"; known are ",
-                                  absl::StrJoin(kNames, ", ")));
+    throw BadCommand(
+        absl::StrCat("unknown command \"", c.name, "\"; known are ", absl::StrJoin(kNames, ", ")));
   }
   return known->run(env, c);
 }
 
 }  // namespace
 
-std::span<const std::string_view> raft_command_names() { return kNames; }
+std::span<const absl::string_view> raft_command_names() { return kNames; }
 
 std::string run_raft_command(Environment& env, const Command& command) {
   Output& output = env.output();
   output.take();
   absl::Status status = run_one(env, command);
   if (status.ok() && command.name != "propose-conf-change" && !command.input.empty()) {
-    for (const std::string_view line : absl::StrSplit(command.input, '\n')) {
+    for (const absl::string_view line : absl::StrSplit(command.input, '\n')) {
       if (!status.ok()) output.line(status.message());
       auto further = parse_directive(line);
       if (!further.ok()) throw BadCommand(std::string(further.status().message()));

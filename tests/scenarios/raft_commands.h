@@ -18,15 +18,15 @@
 
 #include <span>
 #include <string>
-#include <string_view>
 
+#include "absl/strings/string_view.h"
 #include "command.h"
 #include "environment.h"
 
 namespace ringroad::scenarios {
 
 // Sorted.
-std::span<const std::string_view> raft_command_names();
+std::span<const absl::string_view> raft_command_names();
 
 // Throws BadCommand for what it does not know or cannot read.
 std::string run_raft_command(Environment& environment, const Command& command);

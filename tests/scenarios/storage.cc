@@ -6,8 +6,7 @@ namespace ringroad::scenarios {
 
 absl::Status Storage::apply_snapshot(const raft::Snapshot& snapshot) {
   if (snapshot.index <= base_.index) {
-    return absl::FailedPreconditionError(
-        "requested index is older than the existing snapshot");
+    return absl::FailedPreconditionError("requested index is older than the existing snapshot");
   }
   base_ = snapshot.last();
   entries_.clear();
@@ -19,9 +18,8 @@ absl::Status Storage::append(std::span<const HeldEntry> entries) {
   if (entries.empty()) return absl::OkStatus();
   const raft::Index first = entries.front().index;
   if (first > raft::next(last_index())) {
-    return absl::FailedPreconditionError(absl::StrCat("missing log entries: last is ",
-                                                      last_index().value, ", append at ",
-                                                      first.value));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "missing log entries: last is ", last_index().value, ", append at ", first.value));
   }
   entries_.resize(first.value - first_index().value);
   entries_.insert(entries_.end(), entries.begin(), entries.end());
