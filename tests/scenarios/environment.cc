@@ -15,8 +15,17 @@ using raft::Raft;
 // A world that does not come to rest within so many rounds never does.
 constexpr int kRoundsMax = 10'000;
 
-std::unique_ptr<Raft> start(const Node& node, const raft::Restored& restored) {
-  return std::make_unique<Raft>(node.config, restored, Prng{node.id().value}, node.now);
+// With leases, a node that was started just now waits an election timeout before it votes, since it
+// may have promised a leader not to. The nodes of a scenario have been up for that long.
+void pass_start(Node& node) {
+  if (node.config.read_mode != raft::ReadMode::kLease) return;
+  const std::int64_t ticks = node.config.election_timeout.count / kTick.count;
+  const auto drawn =
+      static_cast<std::int64_t>(Prng{node.id().value}.below(static_cast<std::uint64_t>(ticks)));
+  // The time that passes is not to count as silence of a leader.
+  node.raft->set_election_timeout(node.config.election_timeout * 2 + kTick * drawn);
+  node.now = node.now + node.config.election_timeout;
+  node.raft->tick(node.now);
 }
 
 // The core sends what it knows to be applied only.
@@ -96,6 +105,7 @@ absl::Status Environment::add_nodes(std::size_t count, const NodeTemplate& as) {
       if (auto status = node->storage.apply_snapshot(snapshot); !status.ok()) return status;
     }
     restart(*node);
+    pass_start(*node);
     nodes_.push_back(std::move(node));
   }
   return absl::OkStatus();
@@ -122,7 +132,7 @@ void Environment::restart(Node& node) {
   const std::vector<raft::Entry> entries = views(node.storage.entries());
   restored.entries = entries;
   node.raft.reset();
-  node.raft = start(node, restored);
+  node.raft = std::make_unique<Raft>(node.config, restored, Prng{node.id().value}, node.now);
 }
 
 void Environment::tick(Node& node, std::uint64_t ticks) {
