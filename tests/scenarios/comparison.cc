@@ -78,7 +78,7 @@ std::optional<std::string> Comparison::difference(const Case& c, absl::string_vi
   const Observed actual_now = actual_.observe(c.command, actual);
   if (auto found = first_difference(expected_now.prints, actual_now.prints)) return found;
   if (mode_ == CompareMode::kMessages) {
-    return first_difference(expected_now.messages, actual_now.messages);
+    if (auto found = first_difference(expected_now.messages, actual_now.messages)) return found;
   }
   if (!stabilizes(c.command)) return std::nullopt;
   return states_difference(expected_.nodes(), actual_.nodes());
