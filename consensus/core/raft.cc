@@ -210,6 +210,7 @@ void Raft::reset(Term term) {
   election_since_ = heartbeat_since_ = now_;
   draw_election_timeout();
   transfer_to_ = kNoNode;
+  campaigns_when_applied_ = false;
   tracker_.reset_votes();
   for (const NodeId id : tracker_.members()) {
     Progress& p = tracker_.progress(id);
