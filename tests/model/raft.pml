@@ -523,7 +523,8 @@ end:
           d_step {
             find_config(a);
             find_begun();
-            electors = (HAS(MEMBERS(config), a) && (begun || IS_FIRST_OF_ZONE(a)) -> MEMBERS(config) & ~LOST : 0)
+            electors = (HAS(MEMBERS(config), a) && (begun || IS_FIRST_OF_ZONE(a)) ->
+                        MEMBERS(config) & ~LOST : 0)
           }
           if
           :: electors != 0 -> stand(a)
