@@ -24,9 +24,10 @@ enum class ReadMode : std::uint8_t {
 };
 
 // What the zone rule does when every voter outside one zone has been silent for an election
-// timeout.
+// timeout. A change of the membership is no way out by itself: it is an entry, and commits by the
+// same rule.
 enum class ZoneLossPolicy : std::uint8_t {
-  kWait,     // nothing commits until another zone is back or the membership is changed
+  kWait,     // nothing commits until another zone is back, or an operator says kDegrade
   kDegrade,  // the plain quorum commits, and status() says so
 };
 

@@ -94,6 +94,8 @@ class Raft {
   void report_unreachable(NodeId peer);
   void report_snapshot(NodeId peer, bool sent);
   void forget_leader();
+  // An operator's word on a lost zone; holds until the node is restarted.
+  void set_zone_loss(ZoneLossPolicy policy);
 
   // Called for each committed change, in log order, as it is applied. The configuration that holds
   // from now on; an invalid change is refused alike by every node and leaves things as they are.

@@ -14,7 +14,9 @@ namespace ringroad::raft {
 
 enum class Role : std::uint8_t { kFollower, kCandidate, kLeader, kPreCandidate };
 
-// Thesis 3.8: what must survive a restart. The commit index need not; it saves time.
+// Thesis 3.8: what must survive a restart. The commit index need not reach the disk for its own
+// sake, but must be there with the entries of its batch: a node that has the entries of two changes
+// of membership and has forgotten that the first is committed would elect by voters long gone.
 struct HardState {
   Term term;
   NodeId vote = kNoNode;
@@ -32,7 +34,8 @@ struct SoftState {
 // What a node finds on its disk.
 struct Restored {
   HardState hard_state;
-  // The latest snapshot, or only a configuration (index 0) for a new cluster's first nodes.
+  // The latest snapshot, or only a configuration (index 0): that of the cluster's first members,
+  // also for a node that joins later.
   Snapshot snapshot;
   // They follow the snapshot directly; copied.
   std::span<const Entry> entries;
