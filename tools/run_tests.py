@@ -18,11 +18,7 @@ import sys
 import time
 import xml.etree.ElementTree as ElementTree
 
-<<<<<<< HEAD
-ORDER = ["tidy", "unit", "sim", "model", "fuzz", "pmd", "e2e"]
-=======
-ORDER = ["tidy", "unit", "scenarios", "sim", "fuzz", "pmd", "e2e"]
->>>>>>> raft-runner
+ORDER = ["tidy", "unit", "scenarios", "sim", "model", "fuzz", "pmd", "e2e"]
 ONE_AT_A_TIME = {"pmd", "e2e"}
 BAD = {"FAIL", "TIMEOUT", "ERROR", "INTERRUPT", "UNEXPECTEDPASS"}
 
