@@ -47,19 +47,19 @@ History history_of(const std::vector<Row>& rows) {
   struct Moment {
     std::int64_t at;
     std::size_t row;
-    bool begins;
+    bool ends;
+    auto operator<=>(const Moment&) const = default;
   };
   std::vector<Moment> moments;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    moments.push_back({rows[i].from, i, true});
-    moments.push_back({rows[i].to < 0 ? rows[i].from : rows[i].to, i, false});
+    moments.push_back({rows[i].from, i, false});
+    moments.push_back({rows[i].to < 0 ? rows[i].from : rows[i].to, i, true});
   }
-  std::stable_sort(moments.begin(), moments.end(),
-                   [](const Moment& a, const Moment& b) { return a.at < b.at; });
+  std::sort(moments.begin(), moments.end());
   History history;
   std::vector<OperationId> ids(rows.size());
-  for (const auto& [at, row, begins] : moments) {
-    if (begins) {
+  for (const auto& [at, row, ends] : moments) {
+    if (!ends) {
       Invocation invocation = rows[row].invocation;
       invocation.client = static_cast<std::uint32_t>(row + 1);
       ids[row] = history.invoke(invocation, Nanos{at});
