@@ -28,11 +28,14 @@ class Log {
  public:
   // `applying_bytes_max`: how much may be handed to the machine and not yet be applied.
   explicit Log(std::uint64_t applying_bytes_max) : applying_bytes_max_(applying_bytes_max) {}
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+  ~Log();
 
   // The state after a restart: everything given is durable. Entries follow `compacted` directly.
   void load(EntryId compacted, std::span<const Entry> entries);
 
-  Index first_index() const;
+  Index first_index() const { return next(compacted_.index); }
   Index last_index() const { return Index{compacted_.index.value + size()}; }
   EntryId last() const { return {*term(last_index()), last_index()}; }
   // Empty for what was compacted away or is not there yet.
@@ -41,12 +44,13 @@ class Log {
   // Thesis 3.6.1: the later last term wins, then the longer log.
   bool is_up_to_date(EntryId candidate_last) const;
   // The highest entry at or below `index` whose term is at most `term`: beyond it the two logs must
-  // differ. Its term is 0 when that is no longer known. Thesis 3.5, "fast backtracking".
+  // differ. Its term is 0 when that is no longer known. Thesis 3.5, end: one probe a term.
   EntryId find_conflict_by_term(Index index, Term term) const;
 
-  // Entries [from, from + n) of at most `bytes_max` stored bytes together, but at least one when
-  // there is any. `from` is in [first_index, last_index + 1].
-  std::span<const Entry> entries(Index from, std::uint64_t bytes_max) const;
+  // At most `entries_max` entries from `from` on, of at most `bytes_max` stored bytes together, but
+  // at least one when there is any. `from` is in [first_index, last_index + 1].
+  std::span<const Entry> entries(Index from, std::uint64_t bytes_max,
+                                 std::uint64_t entries_max) const;
   std::span<const Entry> range(Index first, std::uint64_t count) const;
 
   // The leader's own: copies the payloads, sets term and index. Returns the last index.

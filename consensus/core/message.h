@@ -102,7 +102,7 @@ struct Message {
   std::uint64_t context = 0;
   // Of the leader's clock when it asked; only the leader reads it.
   Nanos sent_at;
-  // kStorageApplyResponse: the stored_bytes of what was applied.
+  // kStorageApplyResponse: the stored_bytes of what was applied; `context` has the payloads' alone.
   std::uint64_t size_bytes = 0;
   std::span<const Entry> entries;
   Snapshot snapshot;

@@ -39,6 +39,8 @@
 namespace ringroad::raft {
 
 inline constexpr std::uint64_t kNoLimit = ~std::uint64_t{0};
+// Election priority counts no further below the highest than this.
+inline constexpr int kPriorityLevelsMax = 4;
 
 enum class Role : std::uint8_t { kFollower, kCandidate, kLeader, kPreCandidate };
 
@@ -54,8 +56,6 @@ enum class ZoneLossPolicy : std::uint8_t {
   kWait,     // nothing commits until another zone is back or the membership is changed
   kDegrade,  // the plain quorum commits, and status() says so
 };
-
-using ZoneId = std::uint8_t;  // 0: no zone
 
 struct Config {
   NodeId id = kNoNode;
@@ -92,7 +92,7 @@ struct Config {
 
   // Zone and election priority by node. Of two equally good successors the one of higher priority
   // is asked; a node waits longer to campaign for every level it stands below the highest.
-  std::array<ZoneId, kNodesMax + 1> zones{};
+  std::array<Zone, kNodesMax + 1> zones{};
   ZoneLossPolicy zone_loss = ZoneLossPolicy::kWait;
   std::array<std::uint8_t, kNodesMax + 1> priorities{};
 
@@ -126,6 +126,7 @@ struct Restored {
   Index applied;
 };
 
+// Index 0: the read was dropped, since this node no longer leads; ask again.
 struct ReadState {
   std::uint64_t context = 0;
   Index index;
@@ -182,6 +183,7 @@ enum class StepResult : std::uint8_t {
   kReadsFull,
   kUnknownPeer,  // a response of a node that is no peer
   kMalformed,    // no such message travels, or its parts contradict each other
+  kLostLog,      // the leader knows of entries that this node stored and no longer has
 };
 std::string_view name_of(StepResult result);
 
@@ -190,6 +192,7 @@ class Raft {
   // Invariant: config.validate() is ok. Throws std::invalid_argument when what was restored
   // contradicts itself. `now` is the time at construction.
   Raft(const Config& config, const Restored& restored, Prng prng, Nanos now);
+  ~Raft();
   Raft(const Raft&) = delete;
   Raft& operator=(const Raft&) = delete;
 
@@ -268,9 +271,11 @@ class Raft {
   StepResult step_leader(const Message& m);
   StepResult step_candidate(const Message& m);
   StepResult step_follower(const Message& m);
-  void on_leader_contact(const Message& m);
   bool is_well_formed(const Message& m) const;
   void tick_leader();
+  StepResult dispatch(const Message& m);
+  StepResult on_leader_message(const Message& m);
+  Term next_term() const { return Term{term_.value + 1}; }
 
   // election.cc
   void hup(Campaign kind);
@@ -284,31 +289,35 @@ class Raft {
 
   // replication.cc
   StepResult on_proposal(const Message& m);
-  StepResult forward(const Message& m);
+  StepResult forward_proposal(const Message& m);
   bool append_own(std::span<const Entry> entries);
-  void on_append(const Message& m);
+  StepResult on_append(const Message& m);
   void on_append_response(const Message& m, Progress& progress);
-  void on_heartbeat(const Message& m);
+  StepResult on_heartbeat(const Message& m);
   void on_heartbeat_response(const Message& m, Progress& progress);
   void broadcast_append();
   void broadcast_heartbeat();
   bool send_append(NodeId to, bool even_empty);
   void send_heartbeat(NodeId to);
   bool maybe_commit();
-  Index zone_aware_commit();
   void observe_zones();
 
   // snapshots.cc
   bool send_snapshot(NodeId to);
   void send_chunk(NodeId to);
+  void maybe_send_chunk_again(NodeId to, const Progress& progress);
   void on_snapshot(const Message& m);
   void on_snapshot_response(const Message& m, Progress& progress);
   void on_snapshot_status(const Message& m, Progress& progress);
-  bool take_chunk(const Message& m);
+  bool needs_snapshot(const Snapshot& snapshot);
+  bool take_chunk(const Message& m, bool is_last);
   bool restore(const Snapshot& snapshot);
+  void on_snapshot_stable(Index index);
 
   // reads.cc
   StepResult on_read_index(const Message& m);
+  void begin_read(PendingRead read);
+  void drop_reads();
   void start_read_round();
   void acknowledge_reads(NodeId from, std::uint64_t round);
   void answer_read(const PendingRead& read);
@@ -317,11 +326,11 @@ class Raft {
   Nanos lease_until() const;
 
   // membership.cc
-  ConfState switch_to(const Configuration& configuration);
-  void maybe_leave_joint();
+  void on_configuration();
   void on_transfer(const Message& m);
   void send_timeout_now(NodeId to);
-  void on_applied(Index index, std::uint64_t bytes);
+  void on_applied(Index index, std::uint64_t stored, std::uint64_t payload);
+  void drop_stale_appends();
 
   // ready.cc
   void resolve_messages();
@@ -372,7 +381,9 @@ class Raft {
   struct Arrival {
     EntryId snapshot;
     NodeId from = kNoNode;
-    std::uint64_t offset = 0;
+    Term term;
+    std::uint64_t size_bytes = 0;
+    std::uint64_t offset = 0;  // of the next byte
   };
   Arrival arrival_;
 
@@ -382,9 +393,10 @@ class Raft {
   std::vector<ReadState> read_states_;
   std::vector<SnapshotChunk> chunks_;
   std::vector<Entry> forwarded_;
+  std::vector<Entry> proposed_;  // on_proposal's, when it replaces a change
   // What the last one handed out.
   Ready ready_;
-  std::vector<Message> ready_messages_, ready_responses_, steps_on_advance_;
+  std::vector<Message> ready_messages_, ready_responses_, steps_on_advance_, advancing_;
   std::vector<ReadState> ready_reads_;
   std::vector<SnapshotChunk> ready_chunks_;
   std::vector<Entry> ready_forwarded_;

@@ -1,0 +1,118 @@
+// Elections: who may ask for votes, who grants them, and when a leader gives up (thesis 3.4, 3.6.1,
+// 4.2.3, 6.2, 6.4.1, 9.6).
+#include "consensus/core/raft.h"
+
+namespace ringroad::raft {
+
+// A member with a vote, whose log is whole.
+bool Raft::is_promotable() const {
+  return tracker_.contains(config_.id) && !tracker_.progress(config_.id).is_learner &&
+         !log_.has_pending_snapshot();
+}
+
+// A change that is committed but not applied here: this node would count by the wrong quorum.
+bool Raft::has_unapplied_conf_change() const {
+  const std::uint64_t count = log_.committed().value - log_.applied().value;
+  if (count == 0 || log_.applied() < log_.compacted()) return false;
+  for (const Entry& e : log_.range(next(log_.applied()), count)) {
+    if (e.is_conf_change()) return true;
+  }
+  return false;
+}
+
+void Raft::hup(Campaign kind) {
+  if (role_ == Role::kLeader || !is_promotable() || has_unapplied_conf_change()) return;
+  if (kind != Campaign::kTransfer && now_ < promised_until_) return;
+  campaign(kind);
+}
+
+void Raft::campaign(Campaign kind) {
+  const bool is_pre = kind == Campaign::kPreElection;
+  if (is_pre) {
+    become_pre_candidate();
+  } else {
+    become_candidate();
+  }
+  // Pre-votes speak of the term that would come.
+  const Term term = is_pre ? next_term() : term_;
+  const EntryId last = log_.last();
+  for (const NodeId id : tracker_.configuration().all_voters()) {
+    if (id == config_.id) {
+      // Its own vote counts once it is durable, like anyone's.
+      send({.type = is_pre ? MessageType::kPreVoteResponse : MessageType::kVoteResponse,
+            .to = id,
+            .term = term});
+      continue;
+    }
+    send({.type = is_pre ? MessageType::kPreVote : MessageType::kVote,
+          .to = id,
+          .term = term,
+          .log_term = last.term,
+          .index = last.index,
+          .is_transfer = kind == Campaign::kTransfer});
+  }
+}
+
+// Thesis 4.2.3: a server that hears of a current leader within the minimum election timeout
+// neither takes up the term of a request for votes nor grants it, unless that leader wants it so.
+bool Raft::is_bound_to_leader(const Message& m) const {
+  if (m.is_transfer) return false;
+  const bool heard_lately = config_.check_quorum && leader_ != kNoNode &&
+                            now_ - election_since_ < config_.election_timeout;
+  return heard_lately || now_ < promised_until_;
+}
+
+// Thesis 3.4, 3.6.1: one vote a term, first come first served, and only for a log that is at least
+// as far as this one. A learner votes too: it may have been made a voter and not know it yet, and
+// the candidate counts only those it knows to be voters.
+void Raft::on_vote_request(const Message& m) {
+  const bool is_pre = m.type == MessageType::kPreVote;
+  const MessageType response = is_pre ? MessageType::kPreVoteResponse : MessageType::kVoteResponse;
+  const bool may_vote =
+      vote_ == m.from || (vote_ == kNoNode && leader_ == kNoNode) || (is_pre && m.term > term_);
+  if (!may_vote || !log_.is_up_to_date({m.log_term, m.index})) {
+    send({.type = response, .to = m.from, .term = term_, .reject = true});
+    return;
+  }
+  // The request's term, not this node's: a pre-vote leaves that behind, and a response of a lower
+  // term would be ignored.
+  send({.type = response, .to = m.from, .term = m.term});
+  if (!is_pre) {
+    election_since_ = now_;
+    vote_ = m.from;
+  }
+}
+
+void Raft::on_vote_response(const Message& m) {
+  const MessageType awaited =
+      role_ == Role::kPreCandidate ? MessageType::kPreVoteResponse : MessageType::kVoteResponse;
+  if (m.type != awaited) return;
+  tracker_.record_vote(m.from, !m.reject);
+  switch (tracker_.tally_votes().result) {
+    case VoteResult::kWon:
+      if (role_ == Role::kPreCandidate) {
+        campaign(Campaign::kElection);
+      } else {
+        become_leader();
+        broadcast_append();
+      }
+      break;
+    case VoteResult::kLost:
+      // A rejected pre-vote's term may be ahead; this node's own stays.
+      become_follower(term_, kNoNode);
+      break;
+    case VoteResult::kPending:
+      break;
+  }
+}
+
+// Thesis 6.2: a leader that has heard of no quorum for an election timeout steps down, so that
+// clients do not wait on it.
+void Raft::on_check_quorum() {
+  if (!tracker_.quorum_active()) become_follower(term_, kNoNode);
+  for (const NodeId id : tracker_.members()) {
+    if (id != config_.id) tracker_.progress(id).recent_active = false;
+  }
+}
+
+}  // namespace ringroad::raft

@@ -1,0 +1,549 @@
+// Time, terms and dispatch: what a message means before its own rule is looked at. Each role has
+// one switch, which names the function that holds the rule; those are in the other files.
+#include "consensus/core/raft.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "dataplane/base/check.h"
+
+namespace ringroad::raft {
+
+namespace {
+
+bool is_response(MessageType type) {
+  switch (type) {
+    case MessageType::kAppendResponse:
+    case MessageType::kVoteResponse:
+    case MessageType::kPreVoteResponse:
+    case MessageType::kHeartbeatResponse:
+    case MessageType::kSnapshotResponse:
+    case MessageType::kUnreachable:
+    case MessageType::kSnapshotStatus:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// These pass through terms: a proposal is the client's, whoever leads when it arrives.
+bool is_without_term(MessageType type) {
+  return type == MessageType::kPropose || type == MessageType::kReadIndex;
+}
+
+bool is_from_leader(MessageType type) {
+  return type == MessageType::kAppend || type == MessageType::kHeartbeat ||
+         type == MessageType::kSnapshot;
+}
+
+bool is_election(MessageType type) {
+  return type == MessageType::kVote || type == MessageType::kPreVote ||
+         type == MessageType::kVoteResponse || type == MessageType::kPreVoteResponse;
+}
+
+void require(bool condition, const std::string& what) {
+  if (!condition)
+    throw std::invalid_argument("raft: what was restored contradicts itself: " + what);
+}
+
+}  // namespace
+
+std::string_view name_of(StepResult result) {
+  switch (result) {
+    case StepResult::kOk:
+      return "ok";
+    case StepResult::kNoLeader:
+      return "no_leader";
+    case StepResult::kNotMember:
+      return "not_member";
+    case StepResult::kTransferring:
+      return "transferring";
+    case StepResult::kUncommittedBound:
+      return "uncommitted_bound";
+    case StepResult::kNotForwarded:
+      return "not_forwarded";
+    case StepResult::kReadsFull:
+      return "reads_full";
+    case StepResult::kUnknownPeer:
+      return "unknown_peer";
+    case StepResult::kMalformed:
+      return "malformed";
+    case StepResult::kLostLog:
+      return "lost_log";
+  }
+  return "unknown";
+}
+
+absl::Status Config::validate() const {
+  const auto bad = [](const char* field, std::int64_t value, const char* rule) {
+    return absl::InvalidArgumentError(absl::StrCat("raft: ", field, " is ", value, "; ", rule));
+  };
+  if (!is_node(id)) return bad("id", id.value, "it must be 1 to 64");
+  if (heartbeat_interval <= Nanos{}) {
+    return bad("heartbeat_interval", heartbeat_interval.count, "it must be above 0 ns");
+  }
+  if (election_timeout <= heartbeat_interval) {
+    return bad("election_timeout", election_timeout.count,
+               "it must be above heartbeat_interval (ns); ten times that is usual");
+  }
+  if (timeout_step <= Nanos{} || timeout_step > election_timeout) {
+    return bad("timeout_step", timeout_step.count, "it must be 1 ns to election_timeout");
+  }
+  if (inflight_messages_max == 0) return bad("inflight_messages_max", 0, "it must be at least 1");
+  if (append_entries_max == 0) return bad("append_entries_max", 0, "it must be at least 1");
+  if (snapshot_chunk_bytes_max == 0) {
+    return bad("snapshot_chunk_bytes_max", 0, "it must be at least 1");
+  }
+  if (read_mode == ReadMode::kLease && !check_quorum) {
+    return absl::InvalidArgumentError("raft: read_mode lease needs check_quorum");
+  }
+  if (clock_drift_ppm_max >= 500'000) {
+    return bad("clock_drift_ppm_max", clock_drift_ppm_max, "it must be below 500000");
+  }
+  return absl::OkStatus();
+}
+
+Raft::Raft(const Config& config, const Restored& restored, Prng prng, Nanos now)
+    : config_(config),
+      prng_(prng),
+      log_(config.applying_bytes_max),
+      tracker_({config.inflight_messages_max,
+                config.inflight_bytes_max == kNoLimit ? 0 : config.inflight_bytes_max}),
+      now_(now) {
+  RR_CHECK(config_.validate().ok());
+  Index expected = restored.snapshot.index;
+  Term term_before = restored.snapshot.term;
+  for (const Entry& e : restored.entries) {
+    expected = next(expected);
+    require(e.index == expected,
+            absl::StrCat("entry ", e.index.value, " stands at the place of ", expected.value));
+    require(e.term >= term_before, absl::StrCat("entry ", e.index.value, " has a term below that ",
+                                                "of the one before it"));
+    term_before = e.term;
+  }
+  log_.load(restored.snapshot.last(), restored.entries);
+
+  const HardState& hard = restored.hard_state;
+  require(hard.commit <= log_.last_index(),
+          absl::StrCat("commit ", hard.commit.value, " is beyond the last entry ",
+                       log_.last_index().value));
+  require(hard.term >= log_.last().term, "the term is below that of the last entry");
+  require(hard.vote == kNoNode || is_node(hard.vote), "the vote is for no node");
+  require(restored.applied <= std::max(hard.commit, restored.snapshot.index),
+          absl::StrCat("applied ", restored.applied.value, " is beyond the commit index"));
+  const auto configuration = raft::restore(restored.snapshot.conf);
+  require(configuration.ok(), std::string(configuration.status().message()));
+
+  tracker_.set_zones({config_.zones, {}});
+  tracker_.apply(*configuration, log_.last_index());
+  snapshot_ = restored.snapshot;
+  log_.commit_to(hard.commit);
+  log_.applied_to(std::max(restored.applied, log_.applied()), 0);
+  term_ = hard.term;
+  vote_ = hard.vote;
+  // It may have promised its leader, before it went down, not to vote (thesis 6.4.1).
+  if (config_.read_mode == ReadMode::kLease) promised_until_ = now_ + config_.election_timeout;
+  become_follower(term_, kNoNode);
+  previous_hard_state_ = {term_, vote_, log_.committed()};
+  previous_soft_state_ = {leader_, role_};
+}
+
+Raft::~Raft() {
+  for (const auto* entries : {&forwarded_, &ready_forwarded_}) {
+    for (const Entry& e : *entries) log_.arena().release(e.data);
+  }
+  for (const auto* chunks : {&chunks_, &ready_chunks_}) {
+    for (const SnapshotChunk& c : *chunks) log_.arena().release(c.bytes.data());
+  }
+}
+
+// Responses about votes and appends wait until the state that they speak of is durable (thesis
+// 3.8); everything else may leave at once, also what the leader sends before its own disk has it
+// (thesis 10.2.1).
+void Raft::send(Message message) {
+  if (message.from == kNoNode) message.from = config_.id;
+  if (is_election(message.type)) {
+    RR_CHECK(message.term > Term{});
+  } else if (!is_without_term(message.type)) {
+    message.term = term_;
+  }
+  switch (message.type) {
+    case MessageType::kAppendResponse:
+    case MessageType::kVoteResponse:
+    case MessageType::kPreVoteResponse:
+    case MessageType::kSnapshotResponse:
+      after_append_.push_back(message);
+      return;
+    default:
+      RR_CHECK(message.to != config_.id);
+      outgoing_.push_back({.message = message});
+  }
+}
+
+void Raft::draw_election_timeout() {
+  const std::int64_t steps = config_.election_timeout.count / config_.timeout_step.count;
+  const std::uint64_t drawn = prng_.below(static_cast<std::uint64_t>(steps));
+  randomized_timeout_ =
+      config_.election_timeout + config_.timeout_step * static_cast<std::int64_t>(drawn);
+  // A node of lower priority leaves the first move to the others, but never waits for good.
+  std::uint8_t highest = 0;
+  for (const NodeId id : tracker_.configuration().all_voters()) {
+    highest = std::max(highest, config_.priorities[id.value]);
+  }
+  const int below = std::min(highest - config_.priorities[config_.id.value], kPriorityLevelsMax);
+  if (below > 0) {
+    randomized_timeout_ = randomized_timeout_ + config_.election_timeout * below / 2;
+  }
+}
+
+void Raft::reset(Term term) {
+  if (term != term_) {
+    RR_CHECK(term > term_);
+    term_ = term;
+    vote_ = kNoNode;
+  }
+  leader_ = kNoNode;
+  election_since_ = heartbeat_since_ = now_;
+  draw_election_timeout();
+  transfer_to_ = kNoNode;
+  tracker_.reset_votes();
+  for (const NodeId id : tracker_.members()) {
+    Progress& p = tracker_.progress(id);
+    p.match = id == config_.id ? log_.last_index() : Index{};
+    p.next = next(log_.last_index());
+    p.sent_commit = p.pending_snapshot = Index{};
+    p.state = ProgressState::kProbe;
+    p.recent_active = p.append_flow_paused = false;
+    p.inflights.reset();
+    transfers_[id.value] = {};
+  }
+  pending_conf_index_ = {};
+  uncommitted_bytes_ = 0;
+  drop_reads();
+}
+
+void Raft::become_follower(Term term, NodeId leader) {
+  reset(term);
+  leader_ = leader;
+  role_ = Role::kFollower;
+}
+
+void Raft::become_candidate() {
+  RR_CHECK(role_ != Role::kLeader);
+  reset(next_term());
+  vote_ = config_.id;
+  role_ = Role::kCandidate;
+}
+
+// Thesis 9.6: asks whether it could win, without a new term or a vote of its own.
+void Raft::become_pre_candidate() {
+  RR_CHECK(role_ != Role::kLeader);
+  tracker_.reset_votes();
+  leader_ = kNoNode;
+  role_ = Role::kPreCandidate;
+}
+
+void Raft::become_leader() {
+  RR_CHECK(role_ != Role::kFollower);
+  reset(term_);
+  leader_ = config_.id;
+  role_ = Role::kLeader;
+  Progress& own = tracker_.progress(config_.id);
+  own.become_replicate();
+  own.recent_active = true;
+  acked_sent_at_.fill(Nanos{});
+  acked_round_.fill(0);
+  heard_at_.fill(now_);
+  lease_forbidden_ = false;
+  zone_rule_degraded_ = false;
+  tracker_.set_zones({config_.zones, {}});
+  // There may be a change among the entries not yet applied; none is proposed before they are.
+  pending_conf_index_ = log_.last_index();
+  // Thesis 3.6.2, 6.4: an entry of its own term, so that those of earlier ones can commit and reads
+  // can be answered.
+  const Entry nothing;
+  RR_CHECK(append_own({&nothing, 1}));
+}
+
+void Raft::tick(Nanos now) {
+  now_ = std::max(now_, now);
+  if (role_ == Role::kLeader) {
+    tick_leader();
+  } else if (is_promotable() && now_ - election_since_ >= randomized_timeout_) {
+    election_since_ = now_;
+    hup(config_.pre_vote ? Campaign::kPreElection : Campaign::kElection);
+  }
+}
+
+void Raft::tick_leader() {
+  if (now_ - election_since_ >= config_.election_timeout) {
+    election_since_ = now_;
+    if (config_.check_quorum) on_check_quorum();
+    // Thesis 3.10: a successor that has not taken over by now is given up.
+    transfer_to_ = kNoNode;
+  }
+  if (role_ != Role::kLeader) return;
+  if (now_ - heartbeat_since_ >= config_.heartbeat_interval) {
+    heartbeat_since_ = now_;
+    observe_zones();
+    broadcast_heartbeat();
+  }
+}
+
+Nanos Raft::next_deadline() const {
+  if (role_ == Role::kLeader) {
+    return std::min(heartbeat_since_ + config_.heartbeat_interval,
+                    election_since_ + config_.election_timeout);
+  }
+  return is_promotable() ? election_since_ + randomized_timeout_ : kNever;
+}
+
+// What no correct peer sends. Indexes a correct peer may name and this node not know are each
+// rule's own business.
+bool Raft::is_well_formed(const Message& m) const {
+  if (static_cast<std::size_t>(m.type) >= kMessageTypes) return false;
+  if (m.from != kNoNode && !is_node(m.from)) return false;
+  if (travels(m.type) && !is_without_term(m.type) && m.type != MessageType::kTransferLeader &&
+      (m.term == Term{} || m.from == kNoNode)) {
+    return false;
+  }
+  constexpr std::uint64_t kIndexMax = ~std::uint64_t{0} >> 1;
+  if (m.index.value > kIndexMax || m.commit.value > kIndexMax || m.term.value > kIndexMax) {
+    return false;
+  }
+  if (m.type == MessageType::kAppend) {
+    if (m.log_term > m.term || (m.index == Index{}) != (m.log_term == Term{})) return false;
+    Index expected = m.index;
+    Term term_before = m.log_term;
+    for (const Entry& e : m.entries) {
+      expected = next(expected);
+      if (e.index != expected || e.term < term_before || e.term == Term{} || e.term > m.term) {
+        return false;
+      }
+      term_before = e.term;
+    }
+  }
+  if (m.type == MessageType::kSnapshot) {
+    const Snapshot& s = m.snapshot;
+    if (s.empty() || s.index.value > kIndexMax || s.term == Term{} || s.term > m.term ||
+        m.chunk_offset > s.size_bytes || m.chunk_bytes > s.size_bytes - m.chunk_offset ||
+        (m.chunk_bytes == 0 && s.size_bytes > 0) || (m.chunk_bytes > 0 && m.chunk == nullptr)) {
+      return false;
+    }
+  }
+  return m.type != MessageType::kPropose || !m.entries.empty();
+}
+
+// Thesis 3.3: a higher term makes a follower of whoever hears of it; a lower one is answered so
+// that its sender learns, where it could not otherwise. False when the message ends here.
+bool Raft::step_term(const Message& m) {
+  if (m.term == Term{} || m.term == term_) return true;
+  if (m.term > term_) {
+    const bool asks_for_vote = m.type == MessageType::kVote || m.type == MessageType::kPreVote;
+    if (asks_for_vote && is_bound_to_leader(m)) return false;
+    // A granted pre-vote carries the term of the election to come (thesis 9.6).
+    const bool is_granted_pre_vote = m.type == MessageType::kPreVoteResponse && !m.reject;
+    if (m.type != MessageType::kPreVote && !is_granted_pre_vote) {
+      become_follower(m.term, is_from_leader(m.type) ? m.from : kNoNode);
+    }
+    return true;
+  }
+  if ((config_.check_quorum || config_.pre_vote) &&
+      (m.type == MessageType::kHeartbeat || m.type == MessageType::kAppend)) {
+    // This node's term has run ahead while nobody let it win. Its votes are ignored under a live
+    // leader (thesis 4.2.3), so the answer is what tells that leader of the term and frees it.
+    send({.type = MessageType::kAppendResponse, .to = m.from});
+  } else if (m.type == MessageType::kPreVote) {
+    send({.type = MessageType::kPreVoteResponse, .to = m.from, .term = term_, .reject = true});
+  } else if (m.type == MessageType::kStorageAppendResponse && !m.snapshot.empty()) {
+    // A snapshot's state is committed whatever the term; entries of an earlier term may since have
+    // been replaced, so nothing is said of them.
+    on_snapshot_stable(m.snapshot.index);
+  }
+  return false;
+}
+
+StepResult Raft::step(const Message& m) {
+  if (!is_well_formed(m)) return StepResult::kMalformed;
+  if (is_response(m.type) && !tracker_.contains(m.from)) return StepResult::kUnknownPeer;
+  return dispatch(m);
+}
+
+StepResult Raft::dispatch(const Message& m) {
+  if (!step_term(m)) return StepResult::kOk;
+  switch (m.type) {
+    case MessageType::kHup:
+      hup(config_.pre_vote ? Campaign::kPreElection : Campaign::kElection);
+      return StepResult::kOk;
+    case MessageType::kVote:
+    case MessageType::kPreVote:
+      on_vote_request(m);
+      return StepResult::kOk;
+    case MessageType::kStorageAppendResponse:
+      if (m.index != Index{}) log_.stable_to({m.log_term, m.index});
+      if (!m.snapshot.empty()) on_snapshot_stable(m.snapshot.index);
+      return StepResult::kOk;
+    case MessageType::kStorageApplyResponse:
+      if (m.index > log_.applying()) return StepResult::kMalformed;
+      on_applied(m.index, m.size_bytes, m.context);
+      return StepResult::kOk;
+    default:
+      break;
+  }
+  switch (role_) {
+    case Role::kLeader:
+      return step_leader(m);
+    case Role::kCandidate:
+    case Role::kPreCandidate:
+      return step_candidate(m);
+    case Role::kFollower:
+      return step_follower(m);
+  }
+  return StepResult::kOk;
+}
+
+StepResult Raft::step_leader(const Message& m) {
+  switch (m.type) {
+    case MessageType::kBeat:
+      broadcast_heartbeat();
+      return StepResult::kOk;
+    case MessageType::kCheckQuorum:
+      on_check_quorum();
+      return StepResult::kOk;
+    case MessageType::kPropose:
+      return on_proposal(m);
+    case MessageType::kReadIndex:
+      return on_read_index(m);
+    default:
+      break;
+  }
+  if (!tracker_.contains(m.from)) return StepResult::kOk;
+  Progress& progress = tracker_.progress(m.from);
+  if (m.term == term_) heard_at_[m.from.value] = now_;
+  switch (m.type) {
+    case MessageType::kAppendResponse:
+      on_append_response(m, progress);
+      break;
+    case MessageType::kHeartbeatResponse:
+      on_heartbeat_response(m, progress);
+      break;
+    case MessageType::kSnapshotResponse:
+      on_snapshot_response(m, progress);
+      break;
+    case MessageType::kSnapshotStatus:
+      on_snapshot_status(m, progress);
+      break;
+    case MessageType::kUnreachable:
+      // What was sent optimistically is probably lost.
+      if (progress.state == ProgressState::kReplicate) progress.become_probe();
+      break;
+    case MessageType::kTransferLeader:
+      on_transfer(m);
+      break;
+    default:
+      break;
+  }
+  return StepResult::kOk;
+}
+
+StepResult Raft::step_candidate(const Message& m) {
+  switch (m.type) {
+    case MessageType::kPropose:
+    case MessageType::kReadIndex:
+      return StepResult::kNoLeader;
+    case MessageType::kAppend:
+    case MessageType::kHeartbeat:
+    case MessageType::kSnapshot:
+      // Thesis 3.4: somebody else has won this term.
+      become_follower(m.term, m.from);
+      return on_leader_message(m);
+    case MessageType::kVoteResponse:
+    case MessageType::kPreVoteResponse:
+      on_vote_response(m);
+      return StepResult::kOk;
+    default:
+      return StepResult::kOk;
+  }
+}
+
+StepResult Raft::step_follower(const Message& m) {
+  switch (m.type) {
+    case MessageType::kPropose:
+      return forward_proposal(m);
+    case MessageType::kAppend:
+    case MessageType::kHeartbeat:
+    case MessageType::kSnapshot:
+      election_since_ = now_;
+      leader_ = m.from;
+      return on_leader_message(m);
+    case MessageType::kReadIndex:
+    case MessageType::kTransferLeader: {
+      if (leader_ == kNoNode) return StepResult::kNoLeader;
+      Message forwarded = m;
+      forwarded.to = leader_;
+      send(forwarded);
+      return StepResult::kOk;
+    }
+    case MessageType::kForgetLeader:
+      // Under leases a vote may be missing to nobody but the leader who counts on it.
+      if (config_.read_mode != ReadMode::kLease) leader_ = kNoNode;
+      return StepResult::kOk;
+    case MessageType::kTimeoutNow:
+      // Thesis 3.10. No pre-vote: the leader itself has asked, so nobody is disturbed.
+      hup(Campaign::kTransfer);
+      return StepResult::kOk;
+    case MessageType::kReadIndexResponse:
+      read_states_.push_back({m.context, m.index});
+      return StepResult::kOk;
+    default:
+      return StepResult::kOk;
+  }
+}
+
+StepResult Raft::on_leader_message(const Message& m) {
+  // Thesis 6.4.1: whoever answers a leader owes it an election timeout without a vote.
+  if (config_.read_mode == ReadMode::kLease) promised_until_ = now_ + config_.election_timeout;
+  switch (m.type) {
+    case MessageType::kAppend:
+      return on_append(m);
+    case MessageType::kHeartbeat:
+      return on_heartbeat(m);
+    default:
+      on_snapshot(m);
+      return StepResult::kOk;
+  }
+}
+
+StepResult Raft::propose(std::span<const Entry> entries) {
+  return step({.type = MessageType::kPropose, .from = config_.id, .entries = entries});
+}
+
+void Raft::campaign() { (void)step({.type = MessageType::kHup, .from = config_.id}); }
+
+void Raft::report_unreachable(NodeId peer) {
+  (void)step({.type = MessageType::kUnreachable, .from = peer});
+}
+
+void Raft::report_snapshot(NodeId peer, bool sent) {
+  (void)step({.type = MessageType::kSnapshotStatus, .from = peer, .reject = !sent});
+}
+
+void Raft::forget_leader() { (void)step({.type = MessageType::kForgetLeader}); }
+
+Status Raft::status() const {
+  return {.id = config_.id,
+          .hard_state = {term_, vote_, log_.committed()},
+          .soft_state = {leader_, role_},
+          .applied = log_.applied(),
+          .first = log_.first_index(),
+          .last = log_.last_index(),
+          .stable = log_.stable(),
+          .transfer_to = transfer_to_,
+          .zone_rule_degraded = zone_rule_degraded_,
+          .lease_until = lease_until(),
+          .tracker = &tracker_};
+}
+
+}  // namespace ringroad::raft

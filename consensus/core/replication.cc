@@ -1,0 +1,252 @@
+// Replication: proposals become entries, entries reach the followers, and what a quorum has is
+// committed (thesis 3.5, 3.6, 10.2.1).
+#include <algorithm>
+
+#include "consensus/core/raft.h"
+#include "dataplane/base/check.h"
+
+namespace ringroad::raft {
+
+// Thesis 4.1: one change at a time. A change that cannot be now is replaced by an entry that says
+// nothing, so that whoever proposed a batch with it is answered for the rest.
+StepResult Raft::on_proposal(const Message& m) {
+  if (!tracker_.contains(config_.id)) return StepResult::kNotMember;
+  if (transfer_to_ != kNoNode) return StepResult::kTransferring;
+  std::span<const Entry> entries = m.entries;
+  Index pending = pending_conf_index_;
+  proposed_.clear();
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (!entries[i].is_conf_change()) continue;
+    const auto change = decode_conf_change(entries[i].payload());
+    if (!change) return StepResult::kMalformed;
+    const bool joint = tracker_.configuration().joint();
+    const bool possible = pending <= log_.applied() && joint == change->leaves_joint();
+    if (possible || !config_.validate_conf_changes) {
+      pending = Index{log_.last_index().value + i + 1};
+      continue;
+    }
+    if (proposed_.empty()) {
+      proposed_.assign(entries.begin(), entries.end());
+      entries = proposed_;
+    }
+    proposed_[i] = Entry{};
+  }
+  if (!append_own(entries)) return StepResult::kUncommittedBound;
+  pending_conf_index_ = pending;
+  broadcast_append();
+  return StepResult::kOk;
+}
+
+StepResult Raft::forward_proposal(const Message& m) {
+  if (leader_ == kNoNode) return StepResult::kNoLeader;
+  if (!config_.forward_proposals) return StepResult::kNotForwarded;
+  Outgoing out{.message = m,
+               .first = Index{forwarded_.size()},
+               .count = m.entries.size(),
+               .is_forwarded = true};
+  out.message.to = leader_;
+  out.message.entries = {};
+  if (out.message.from == kNoNode) out.message.from = config_.id;
+  for (Entry e : m.entries) {
+    e.data = log_.arena().copy(e.payload());
+    forwarded_.push_back(e);
+  }
+  outgoing_.push_back(out);
+  return StepResult::kOk;
+}
+
+// The leader's own copy counts towards the quorum when it is durable, like any other (thesis
+// 10.2.1): its response to itself waits for the disk.
+bool Raft::append_own(std::span<const Entry> entries) {
+  const std::uint64_t bytes = payload_bytes(entries);
+  // An empty uncommitted tail takes any proposal, and an empty proposal always fits: the first
+  // entry of a term and the end of a joint configuration cannot be refused.
+  if (uncommitted_bytes_ > 0 && bytes > 0 &&
+      (bytes > config_.uncommitted_bytes_max ||
+       uncommitted_bytes_ > config_.uncommitted_bytes_max - bytes)) {
+    return false;
+  }
+  uncommitted_bytes_ += bytes;
+  const Index last = log_.append(term_, entries);
+  send({.type = MessageType::kAppendResponse, .to = config_.id, .index = last});
+  return true;
+}
+
+void Raft::broadcast_append() {
+  for (const NodeId id : tracker_.members()) {
+    if (id != config_.id) send_append(id, true);
+  }
+}
+
+// Sends what the follower lacks, as far as its window allows; nothing at all when it is paused.
+// With a full window an empty append still goes out: should everything in flight be lost, it is
+// what the follower answers to.
+bool Raft::send_append(NodeId to, bool even_empty) {
+  Progress& progress = tracker_.progress(to);
+  if (progress.is_paused()) return false;
+  const Index before = previous(progress.next);
+  const std::optional<Term> term_before = log_.term(before);
+  if (!term_before) return send_snapshot(to);
+  std::span<const Entry> entries;
+  if (progress.state != ProgressState::kReplicate || !progress.inflights.full()) {
+    entries = log_.entries(progress.next, config_.append_bytes_max, config_.append_entries_max);
+  }
+  if (entries.empty() && !even_empty) return false;
+  outgoing_.push_back({.message = {.type = MessageType::kAppend,
+                                   .from = config_.id,
+                                   .to = to,
+                                   .term = term_,
+                                   .log_term = *term_before,
+                                   .index = before,
+                                   .commit = log_.committed()},
+                       .first = progress.next,
+                       .count = entries.size()});
+  progress.sent_entries(entries.size(), payload_bytes(entries));
+  progress.note_sent_commit(log_.committed());
+  return true;
+}
+
+void Raft::broadcast_heartbeat() {
+  for (const NodeId id : tracker_.members()) {
+    if (id != config_.id) send_heartbeat(id);
+  }
+}
+
+// A follower may not yet have what is committed: it is told no more than it is known to hold.
+void Raft::send_heartbeat(NodeId to) {
+  Progress& progress = tracker_.progress(to);
+  const Index commit = std::min(progress.match, log_.committed());
+  send({.type = MessageType::kHeartbeat,
+        .to = to,
+        .commit = commit,
+        .context = pending_reads_.empty() ? 0 : read_round_,
+        .sent_at = now_});
+  progress.note_sent_commit(commit);
+}
+
+// Thesis 3.5, figure 3.1 (AppendEntries, receiver). An append that ends below the commit index
+// tells nothing new.
+StepResult Raft::on_append(const Message& m) {
+  if (m.index < log_.committed()) {
+    send({.type = MessageType::kAppendResponse, .to = m.from, .index = log_.committed()});
+    return StepResult::kOk;
+  }
+  drop_stale_appends();
+  const std::optional<Index> matched = log_.maybe_append({m.log_term, m.index}, m.entries);
+  if (matched) {
+    log_.commit_to(std::min(m.commit, *matched));
+    send({.type = MessageType::kAppendResponse, .to = m.from, .index = *matched});
+    return StepResult::kOk;
+  }
+  // Where the logs may agree at best: at an entry whose term is no higher than the leader's there.
+  const EntryId hint = log_.find_conflict_by_term(std::min(m.index, log_.last_index()), m.log_term);
+  send({.type = MessageType::kAppendResponse,
+        .to = m.from,
+        .log_term = hint.term,
+        .index = m.index,
+        .reject = true,
+        .reject_hint = hint.index});
+  return StepResult::kOk;
+}
+
+void Raft::on_append_response(const Message& m, Progress& progress) {
+  // Beyond this log there is nothing a correct follower can have matched.
+  if (!m.reject && m.index > log_.last_index()) return;
+  progress.recent_active = true;
+  if (m.reject) {
+    // Thesis 3.5, end. The follower's entry at the hint has a term; where ours is higher, its log
+    // cannot have the same entry, since terms only grow along a log: those need no probe.
+    const Index probe = m.log_term > Term{}
+                            ? log_.find_conflict_by_term(m.reject_hint, m.log_term).index
+                            : m.reject_hint;
+    if (progress.maybe_decrease_to(m.index, probe)) {
+      if (progress.state == ProgressState::kReplicate) progress.become_probe();
+      send_append(m.from, true);
+    }
+    return;
+  }
+  const bool probe_answered = progress.match == m.index && progress.state == ProgressState::kProbe;
+  if (!progress.maybe_update(m.index) && !probe_answered) return;
+  if (progress.state == ProgressState::kProbe) {
+    progress.become_replicate();
+  } else if (progress.state == ProgressState::kReplicate) {
+    progress.inflights.free_le(m.index);
+  } else if (next(progress.match) >= log_.first_index()) {
+    // However it got there: the log reaches back to it again.
+    progress.become_probe();
+    progress.become_replicate();
+    transfers_[m.from.value] = {};
+  }
+  if (maybe_commit()) {
+    release_waiting_reads();
+    broadcast_append();
+  } else if (m.from != config_.id && progress.can_bump_commit(log_.committed())) {
+    send_append(m.from, true);
+  }
+  // More room may have come free than one message fills. This node may have been removed or have
+  // stepped down meanwhile only by way of an applied change, never here.
+  if (m.from != config_.id) {
+    while (send_append(m.from, false)) {
+    }
+  }
+  if (m.from == transfer_to_ && progress.match == log_.last_index()) send_timeout_now(m.from);
+}
+
+// Committed up to an index this node does not have: it had acknowledged what it has lost since.
+StepResult Raft::on_heartbeat(const Message& m) {
+  if (m.commit > log_.last_index()) return StepResult::kLostLog;
+  log_.commit_to(m.commit);
+  send({.type = MessageType::kHeartbeatResponse,
+        .to = m.from,
+        .context = m.context,
+        .sent_at = m.sent_at});
+  return StepResult::kOk;
+}
+
+void Raft::on_heartbeat_response(const Message& m, Progress& progress) {
+  progress.recent_active = true;
+  progress.append_flow_paused = false;
+  if (m.sent_at <= now_) {
+    Nanos& acked = acked_sent_at_[m.from.value];
+    acked = std::max(acked, m.sent_at);
+  }
+  if (progress.match < log_.last_index() || progress.state == ProgressState::kProbe) {
+    send_append(m.from, true);
+  }
+  maybe_send_chunk_again(m.from, progress);
+  acknowledge_reads(m.from, m.context);
+}
+
+// Thesis 3.6.2: only an entry of the leader's own term commits by counting; those before it commit
+// with it.
+bool Raft::maybe_commit() {
+  if (tracker_.configuration().voters.empty()) return false;
+  const Index index = tracker_.committed();
+  if (index <= log_.committed() || log_.term(index) != term_) return false;
+  log_.commit_to(index);
+  return true;
+}
+
+// Whether the other zones are lost: no voter outside this node's zone was heard of for an election
+// timeout. Under kDegrade the rule then asks for nothing until one is heard of again.
+void Raft::observe_zones() {
+  if (config_.zone_loss != ZoneLossPolicy::kDegrade) return;
+  const Zone own = config_.zones[config_.id.value];
+  NodeSet elsewhere;
+  bool heard = false;
+  for (const NodeId id : tracker_.configuration().all_voters()) {
+    if (config_.zones[id.value] == own) continue;
+    elsewhere.insert(id);
+    heard |= now_ - heard_at_[id.value] < config_.election_timeout;
+  }
+  const bool degraded = !elsewhere.empty() && !heard;
+  if (degraded == zone_rule_degraded_) return;
+  zone_rule_degraded_ = degraded;
+  tracker_.set_zones({config_.zones, degraded ? elsewhere : NodeSet{}});
+  if (degraded && maybe_commit()) {
+    release_waiting_reads();
+    broadcast_append();
+  }
+}
+
+}  // namespace ringroad::raft
