@@ -10,11 +10,6 @@ namespace {
 
 constexpr int kReadsMax = 4;  // a damaged read is tried again: it may be the wire, not the disk
 
-std::optional<Entry> no_gap(const Entry& entry, Index last) {
-  if (entry.index > next(last)) return std::nullopt;
-  return entry;
-}
-
 }  // namespace
 
 std::vector<Entry> Storage::entries() const {
@@ -38,7 +33,7 @@ void Storage::keep(std::span<const Entry> entries) {
   }
 }
 
-void Storage::read_log(std::span<const std::byte> file, LogScan& scan) {
+void Storage::read_log(LogScan& scan) {
   hard_state_ = {};
   kept_.clear();
   while (scan.next()) {
@@ -47,12 +42,9 @@ void Storage::read_log(std::span<const std::byte> file, LogScan& scan) {
       continue;
     }
     if (scan.batch().hard_state) hard_state_ = *scan.batch().hard_state;
-    for (const Entry& e : scan.batch().entries) {
-      if (no_gap(e, Index{base_.id.index.value + kept_.size()})) keep({&e, 1});
-    }
+    keep(scan.batch().entries);
   }
   generation_ = scan.generation();
-  (void)file;
 }
 
 Recovery Storage::recover() {
@@ -77,7 +69,7 @@ Recovery Storage::recover() {
     result = disk_.read("log", file);
     if (result != DiskResult::kOk) break;
     LogScan scan(file);
-    read_log(file, scan);
+    read_log(scan);
     is_damaged = scan.at() < file.size() && scan.is_damaged();
   }
   if (result == DiskResult::kError) return Recovery::kUnreadable;
@@ -118,7 +110,8 @@ void Storage::rewrite_log(Done done) {
   queue({.kind = kWrite, .file = "log.new", .bytes = std::move(file), .is_new_file = true});
   queue({.kind = kFlush, .file = "log.new"});
   queue({.kind = kRename, .file = "log.new", .to = "log"});
-  queue({.kind = kFlushDirectory, .generation = generation_, .log_bytes = log_bytes_});
+  queue({.kind = kFlushDirectory, .generation = generation_, .log_bytes = log_bytes_,
+         .proves = log_bytes_});
   queue({.done = std::move(done)});
 }
 
@@ -139,7 +132,8 @@ void Storage::append(const std::optional<HardState>& hard_state, std::span<const
       queue({.kind = Operation::Kind::kFlush,
              .file = "log",
              .generation = generation_,
-             .log_bytes = log_bytes_});
+             .log_bytes = log_bytes_,
+             .proves = flushed_bytes_});
     }
   }
   queue({.done = std::move(done)});
@@ -259,8 +253,7 @@ DiskResult Storage::perform(const Operation& operation) {
   }
   if (result != DiskResult::kOk) return result;
   if (operation.log_bytes != 0 && operation.generation == generation_) {
-    // A batch written from now on proves it; what was flushed before has been proven by this one.
-    proven_bytes_ = operation.kind == kFlushDirectory ? operation.log_bytes : flushed_bytes_;
+    proven_bytes_ = operation.proves;
     flushed_bytes_ = operation.log_bytes;
   }
   hooks_.on_durable();

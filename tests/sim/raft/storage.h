@@ -62,6 +62,7 @@ class Storage {
   const HardState& hard_state() const { return hard_state_; }
   const Snapshot& snapshot() const { return snapshot_; }
   const Bytes& machine() const { return machine_; }
+  const ConfState& first_members() const { return base_.conf; }
   // Payloads live until the next call that changes something.
   std::vector<Entry> entries() const;
 
@@ -96,6 +97,7 @@ class Storage {
     bool is_new_file = false;
     std::uint32_t generation = 0;  // of the log, when it changes how much of it is flushed
     std::uint64_t log_bytes = 0;
+    std::uint64_t proves = 0;  // what its records say was flushed before
     Done done;
   };
   struct Kept {
@@ -105,7 +107,7 @@ class Storage {
   };
 
   void keep(std::span<const Entry> entries);
-  void read_log(std::span<const std::byte> file, LogScan& scan);
+  void read_log(LogScan& scan);
   void queue_snapshot_file(const std::string& file, Bytes bytes, bool is_new_file);
   void queue(Operation operation);
   void start_next();
