@@ -105,6 +105,11 @@ def pingpong(name, ours, medium, baseline, baseline_name, to_reach):
         limit="baseline: {baseline}", to_reach=to_reach)
 
 
+def raft_step(nodes, scale=1.0):
+    return program("raft_step", "--nodes", nodes, "--size", 256, "--batch", 256, *SECONDS,
+                   keys=["value"], scale=scale)
+
+
 FIGURES = [
     frame_build(64, 8192, 0),
     frame_build(1024, 8192, 0.67),
@@ -142,4 +147,16 @@ FIGURES = [
         ours=program("null_tx", "--size", 64, "--cpu", cpu(0), *SECONDS, keys=["value"]),
         baseline=others.null_frames, baseline_name="testpmd txonly on null",
         medium="DPDK's null port, one CPU", limit="frames never built: {baseline}", to_reach=0.4),
+    Figure(
+        name="raft.step", unit="entries/s", ours=raft_step(3),
+        baseline=program("entry_copies", "--size", 256, "--batch", 256, "--cpu", cpu(0), *SECONDS,
+                         keys=["value"]),
+        baseline_name="memcpy of each entry three times",
+        medium="one thread, cores only: no network, no disk; 3 nodes, 256 B, batches of 256",
+        limit="three copies of each entry: {baseline}", to_reach=0.1),
+    Figure(
+        name="raft.step.64nodes", unit="entries/s", ours=raft_step(64),
+        baseline=raft_step(3, 3 / 64), baseline_name="raft.step scaled by 3/64",
+        medium="one thread, cores only: no network, no disk; 64 nodes, 256 B, batches of 256",
+        limit="the same work for each node as with three: {baseline}", to_reach=0.7),
 ]

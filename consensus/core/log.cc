@@ -11,7 +11,7 @@ namespace ringroad::raft {
 namespace {
 // Forgotten descriptors before the live ones are closed up when they are this many, and the larger
 // part: then closing up costs less than one move an entry.
-constexpr std::size_t kForgottenMin = 1024;
+constexpr std::size_t kForgottenMin = 256;
 }  // namespace
 
 Log::~Log() {
@@ -21,7 +21,7 @@ Log::~Log() {
 void Log::load(EntryId compacted, std::span<const Entry> entries) {
   RR_CHECK(entries_.empty());
   compacted_ = compacted;
-  for (const Entry& e : entries) push(e.term, e.index, e);
+  push(entries);
   committed_ = applied_ = applying_ = compacted.index;
   stable_ = in_progress_ = last_index();
 }
@@ -68,9 +68,28 @@ std::span<const Entry> Log::entries(Index from, std::uint64_t bytes_max,
   return all.first(count);
 }
 
-void Log::push(Term term, Index index, const Entry& e) {
-  entries_.push_back({term, index, arena_.copy(e.payload()), e.size_bytes, e.type});
-  bytes_ += stored_bytes(e);
+// Entries of one batch usually come with their payloads side by side, from a frame or from another
+// log: those are copied as one.
+void Log::push(std::span<const Entry> entries) {
+  while (!entries.empty()) {
+    const std::size_t bytes_max = arena_.run_bytes_max();
+    std::size_t bytes = entries[0].size_bytes;
+    std::size_t count = 1;
+    while (count < entries.size() && bytes + entries[count].size_bytes <= bytes_max &&
+           entries[count].size_bytes > 0 && entries[count].data == entries[0].data + bytes) {
+      bytes += entries[count].size_bytes;
+      ++count;
+    }
+    const std::byte* place =
+        arena_.copy_run({entries[0].data, bytes}, static_cast<std::uint32_t>(count));
+    for (const Entry& e : entries.first(count)) {
+      entries_.push_back(e);
+      entries_.back().data = place;
+      place += e.size_bytes;
+    }
+    bytes_ += bytes + kEntryOverheadBytes * count;
+    entries = entries.subspan(count);
+  }
 }
 
 void Log::truncate_after(Index index) {
@@ -86,8 +105,15 @@ void Log::truncate_after(Index index) {
 }
 
 Index Log::append(Term term, std::span<const Entry> proposals) {
-  for (const Entry& e : proposals) push(term, next(last_index()), e);
-  return last_index();
+  Index index = last_index();
+  const std::size_t first = entries_.size();
+  push(proposals);
+  for (std::size_t i = first; i < entries_.size(); ++i) {
+    index = next(index);
+    entries_[i].term = term;
+    entries_[i].index = index;
+  }
+  return index;
 }
 
 std::optional<Index> Log::maybe_append(EntryId previous_entry, std::span<const Entry> entries) {
@@ -96,7 +122,7 @@ std::optional<Index> Log::maybe_append(EntryId previous_entry, std::span<const E
   while (same < entries.size() && matches({entries[same].term, entries[same].index})) ++same;
   if (same < entries.size()) {
     truncate_after(previous(entries[same].index));
-    for (const Entry& e : entries.subspan(same)) push(e.term, e.index, e);
+    push(entries.subspan(same));
   }
   return Index{previous_entry.index.value + entries.size()};
 }

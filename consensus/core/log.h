@@ -95,7 +95,7 @@ class Log {
   const Entry& at(Index index) const {
     return entries_[head_ + (index.value - compacted_.index.value - 1)];
   }
-  void push(Term term, Index index, const Entry& e);
+  void push(std::span<const Entry> entries);
   void truncate_after(Index index);
   Index appliable(bool unstable_too) const;
 

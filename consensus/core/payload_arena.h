@@ -37,11 +37,19 @@ class PayloadArena {
   }
 
   // Holds one reference to what it returns; nullptr for no bytes.
-  const std::byte* copy(std::span<const std::byte> payload) {
-    if (payload.empty()) return nullptr;
-    std::byte* place = room_for(payload.size());
-    std::memcpy(place, payload.data(), payload.size());
+  const std::byte* copy(std::span<const std::byte> payload) { return copy_run(payload, 1); }
+  // Several payloads that stand side by side, in one go; a reference for each.
+  const std::byte* copy_run(std::span<const std::byte> payloads, std::uint32_t references) {
+    if (payloads.empty()) return nullptr;
+    std::byte* place = room_for(payloads.size());
+    std::memcpy(place, payloads.data(), payloads.size());
+    chunk_of(place)->references += references - 1;
     return place;
+  }
+  // A run of more bytes does not share the chunk that is being filled.
+  std::size_t run_bytes_max() const {
+    const std::size_t left = current_ == nullptr ? 0 : kChunkBytes - current_->used_bytes;
+    return left > 0 ? left : kChunkBytes - kHeaderBytes;
   }
 
   void reference(const std::byte* payload) {
