@@ -125,16 +125,15 @@ DecodeResult read_entries(Rest& rest, std::uint32_t count, std::vector<Entry>& e
 
 std::string_view name_of(DecodeResult result) {
   static constexpr std::array<std::string_view, kDecodeResults> kNames = {
-      "ok",          "too short",       "version",        "type",
-      "header size", "unknown flag",    "no such node",   "reserved bytes",
-      "snapshot",    "snapshot's nodes", "entries",       "entry type",
-      "chunk",       "trailing bytes"};
+      "ok",           "too short",    "version",        "type",          "header size",
+      "unknown flag", "no such node", "reserved bytes", "snapshot",      "snapshot's nodes",
+      "entries",      "entry type",   "chunk",          "trailing bytes"};
   return kNames[static_cast<std::size_t>(result)];
 }
 
 std::size_t encoded_bytes(const Message& m) {
-  return kMessageHeaderBytes + (m.snapshot.empty() ? 0 : kSnapshotBytes) +
-         stored_bytes(m.entries) + m.chunk_bytes;
+  return kMessageHeaderBytes + (m.snapshot.empty() ? 0 : kSnapshotBytes) + stored_bytes(m.entries) +
+         m.chunk_bytes;
 }
 
 std::size_t encode(const Message& m, std::span<std::byte> to) {

@@ -46,19 +46,19 @@ inline constexpr std::size_t kSnapshotBytes = 64;
 
 enum class DecodeResult : std::uint8_t {
   kOk,
-  kTooShort,        // no header
-  kVersion,         // 0
-  kType,            // unknown, or none that travels
-  kHeaderBytes,     // shorter than any version's, or longer than the message
-  kFlags,           // an unknown one
-  kNode,            // from or to is no node
-  kReserved,        // not zero
-  kSnapshotShort,   // ends within the snapshot
-  kSnapshotNodes,   // auto_leave is no truth value
-  kEntriesShort,    // ends within the entries, or before as many as promised
-  kEntryType,       // unknown
-  kChunkShort,      // ends within the chunk
-  kTrailingBytes,   // goes on behind the chunk
+  kTooShort,       // no header
+  kVersion,        // 0
+  kType,           // unknown, or none that travels
+  kHeaderBytes,    // shorter than any version's, or longer than the message
+  kFlags,          // an unknown one
+  kNode,           // from or to is no node
+  kReserved,       // not zero
+  kSnapshotShort,  // ends within the snapshot
+  kSnapshotNodes,  // auto_leave is no truth value
+  kEntriesShort,   // ends within the entries, or before as many as promised
+  kEntryType,      // unknown
+  kChunkShort,     // ends within the chunk
+  kTrailingBytes,  // goes on behind the chunk
 };
 inline constexpr std::size_t kDecodeResults = 14;
 std::string_view name_of(DecodeResult result);

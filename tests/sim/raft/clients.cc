@@ -48,8 +48,13 @@ Command Clients::draw_command(Client& client) {
   command.client = client.id;
   command.key = static_cast<std::uint32_t>(prng_.below(scenario_.keys));
   command.argument = (std::uint64_t{client.id + 1} << 32) | ++last_operation_;
-  static constexpr Kind kKinds[] = {Kind::kGet, Kind::kGet,    Kind::kGet,           Kind::kPut,
-                                    Kind::kPut, Kind::kDelete, Kind::kCompareAndSwap,
+  static constexpr Kind kKinds[] = {Kind::kGet,
+                                    Kind::kGet,
+                                    Kind::kGet,
+                                    Kind::kPut,
+                                    Kind::kPut,
+                                    Kind::kDelete,
+                                    Kind::kCompareAndSwap,
                                     Kind::kCompareAndSwap};
   command.kind = kKinds[prng_.below(std::size(kKinds))];
   // The last one, after healing, has to commit.
@@ -87,12 +92,12 @@ void Clients::attempt(Client& client) {
   const Request request{client.operation, client.command};
   scheduler_.after(some_delay(kWayMax), [this, to, request] { hooks_.deliver(to, request); });
   client.favourite = to;
-  scheduler_.after(kPatience, [this, &client, operation = client.operation,
-                               attempt_number = client.attempt] {
-    if (client.operation != operation || client.attempt != attempt_number) return;
-    client.favourite = kNoNode;
-    attempt(client);
-  });
+  scheduler_.after(kPatience,
+                   [this, &client, operation = client.operation, attempt_number = client.attempt] {
+                     if (client.operation != operation || client.attempt != attempt_number) return;
+                     client.favourite = kNoNode;
+                     attempt(client);
+                   });
 }
 
 void Clients::on_reply(const Reply& reply) {

@@ -13,9 +13,7 @@ class Clock {
   Clock() = default;
   Clock(Nanos start, std::int64_t drift_ppm) : start_(start), drift_ppm_(drift_ppm) {}
 
-  Nanos local(Nanos now) const {
-    return start_ + now + Nanos{now.count * drift_ppm_ / 1'000'000};
-  }
+  Nanos local(Nanos now) const { return start_ + now + Nanos{now.count * drift_ppm_ / 1'000'000}; }
   // The first moment, to a few nanoseconds later, at which it shows `local_time`; kNever for
   // kNever. Holds for runs of some hours.
   Nanos when(Nanos local_time) const {

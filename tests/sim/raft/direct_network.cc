@@ -20,14 +20,14 @@ class DirectNetwork final : public Network {
 
  private:
   Nanos below(Nanos bound) {
-    return Nanos{static_cast<std::int64_t>(
-        prng_.below(static_cast<std::uint64_t>(bound.count) + 1))};
+    return Nanos{
+        static_cast<std::int64_t>(prng_.below(static_cast<std::uint64_t>(bound.count) + 1))};
   }
 
   void put_on_wire(NodeId from, NodeId to, Bytes message) {
     if (prng_.chance_ppm(faults_.loss_ppm)) return;
-    Nanos due = scheduler_.now() + timing_.latency_min +
-                below(timing_.latency_max - timing_.latency_min);
+    Nanos due =
+        scheduler_.now() + timing_.latency_min + below(timing_.latency_max - timing_.latency_min);
     if (prng_.chance_ppm(faults_.reorder_ppm)) {
       due = due + below(faults_.reorder_delay_max);
     } else {

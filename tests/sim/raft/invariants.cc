@@ -150,8 +150,8 @@ void Invariants::on_entries(NodeId node, std::span<const Entry> entries, const R
 
 void Invariants::on_apply(NodeId node, const Entry& e, std::uint64_t digest) {
   if (e.index.value > committed_.size() || committed_[e.index.value - 1].term != e.term) {
-    fail(node, "state machine safety: applied what is not committed: " +
-                   to_string({e.term, e.index}));
+    fail(node,
+         "state machine safety: applied what is not committed: " + to_string({e.term, e.index}));
     return;
   }
   check_applied(node, e.index, digest);

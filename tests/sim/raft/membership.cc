@@ -101,8 +101,8 @@ void Membership::change_several(const Configuration& c, ConfChange& change) {
     const NodeId leaving = some(staying);
     staying.erase(leaving);
     const bool is_demoted = prng_.below(3) == 0;
-    (void)change.add(single(
-        is_demoted ? ConfChangeType::kAddLearner : ConfChangeType::kRemoveNode, leaving));
+    (void)change.add(
+        single(is_demoted ? ConfChangeType::kAddLearner : ConfChangeType::kRemoveNode, leaving));
   }
   NodeSet coming;
   for (auto n = 1 + prng_.below(2); n > 0 && c.members().count() < kMembersMax; --n) {

@@ -41,8 +41,8 @@ Node::Node(NodeId id, Surroundings surroundings, const ConfState& first_members,
                       around_.on_stopped(id_);
                     }}) {
   const auto bound = static_cast<std::uint64_t>(around_.scenario.drift_ppm_max);
-  const auto drift = static_cast<std::int64_t>(prng_.below(2 * bound + 1)) -
-                     static_cast<std::int64_t>(bound);
+  const auto drift =
+      static_cast<std::int64_t>(prng_.below(2 * bound + 1)) - static_cast<std::int64_t>(bound);
   clock_ = Clock{Nanos{static_cast<std::int64_t>(prng_.below(1'000'000'000'000))}, drift};
   storage_.pace = around_.scenario.disk_pace;
   disk_.faults = around_.scenario.disk_faults;
@@ -130,9 +130,7 @@ void Node::when_awake(std::function<void()> action) {
   });
 }
 
-bool Node::must_wait() const {
-  return waits_for_disk_ || around_.scheduler.now() < paused_until_;
-}
+bool Node::must_wait() const { return waits_for_disk_ || around_.scheduler.now() < paused_until_; }
 
 void Node::input(std::function<void()> action) {
   if (inputs_.size() < kInputsMax) own_input(std::move(action));
@@ -214,9 +212,9 @@ void Node::handle(NodeId from, std::span<const std::byte> bytes) {
   if (around_.timeline.is_recording() && message.type != MessageType::kHeartbeat &&
       message.type != MessageType::kHeartbeatResponse) {
     around_.timeline.record(
-        id_, "gets " + std::string(name_of(message.type)) + " from " +
-                 std::to_string(from.value) + ", term " + std::to_string(message.term.value) +
-                 ", index " + std::to_string(message.index.value) + ", log term " +
+        id_, "gets " + std::string(name_of(message.type)) + " from " + std::to_string(from.value) +
+                 ", term " + std::to_string(message.term.value) + ", index " +
+                 std::to_string(message.index.value) + ", log term " +
                  std::to_string(message.log_term.value) + ", entries " +
                  std::to_string(message.entries.size()) + ", commit " +
                  std::to_string(message.commit.value) + (message.reject ? ", rejected" : ""));
@@ -248,8 +246,7 @@ void Node::take(const Ready& ready) {
     around_.timeline.mix(mixed(id_.value, static_cast<std::uint64_t>(ready.soft_state->role)));
     around_.timeline.record(id_, "is " + std::string(name_of(ready.soft_state->role)) +
                                      " in term " + std::to_string(raft_->term().value) +
-                                     ", follows " +
-                                     std::to_string(ready.soft_state->leader.value));
+                                     ", follows " + std::to_string(ready.soft_state->leader.value));
   }
   around_.invariants.on_entries(id_, ready.entries, *raft_);
   for (const Message& message : ready.messages) send(message);
@@ -384,8 +381,8 @@ void Node::apply(const ApplyBatch& batch) {
   for (const Entry& entry : batch.entries) {
     if (entry.index <= machine_.applied()) continue;  // a snapshot was faster
     if (entry.index != next(machine_.applied())) {
-      around_.invariants.fail(id_, "an entry to apply is missing before " +
-                                       to_string({entry.term, entry.index}));
+      around_.invariants.fail(
+          id_, "an entry to apply is missing before " + to_string({entry.term, entry.index}));
       return;
     }
     machine_.apply(entry);
@@ -430,8 +427,9 @@ void Node::maybe_compact() {
   const std::uint64_t every = around_.scenario.snapshot_every;
   const Log& log = raft_->log();
   const Index at = log.applied();
-  if (is_saving_ || at != machine_.applied() || at.value < storage_.snapshot().index.value + every ||
-      log.has_pending_snapshot() || log.stable() < at) {
+  if (is_saving_ || at != machine_.applied() ||
+      at.value < storage_.snapshot().index.value + every || log.has_pending_snapshot() ||
+      log.stable() < at) {
     return;
   }
   is_saving_ = true;
@@ -463,8 +461,8 @@ void Node::handle(const Request& request) {
   StepResult result;
   if (command.kind == Kind::kGet) {
     // Never that of an earlier life: an answer to it may still be under way.
-    const std::uint64_t context = (std::uint64_t{id_.value} << 56) |
-                                  (std::uint64_t{incarnation_} << 32) | ++last_context_;
+    const std::uint64_t context =
+        (std::uint64_t{id_.value} << 56) | (std::uint64_t{incarnation_} << 32) | ++last_context_;
     result = raft_->read_index(context);
     if (reads_.size() == kReadsMax) reads_.erase(reads_.begin());  // its client has long given up
     if (result == StepResult::kOk) reads_.push_back({context, request, std::nullopt});

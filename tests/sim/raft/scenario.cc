@@ -12,10 +12,10 @@ T pick(Prng& prng, const T (&values)[N]) {
 }
 
 constexpr std::array<std::string_view, kTroubles> kTroubleNames = {
-    "loss",    "duplicate", "reorder",    "partition",  "pause",      "crash",
-    "kill",    "tripwire",  "torn-write", "misdirect",  "rot",        "slow-disk",
-    "stuck-disk", "full-disk", "disk-error", "read-error", "clock-drift", "membership",
-    "transfer", "compaction", "forget",    "campaign"};
+    "loss",       "duplicate",  "reorder",    "partition",  "pause",       "crash",
+    "kill",       "tripwire",   "torn-write", "misdirect",  "rot",         "slow-disk",
+    "stuck-disk", "full-disk",  "disk-error", "read-error", "clock-drift", "membership",
+    "transfer",   "compaction", "forget",     "campaign"};
 
 // Each kind is in about every other seed; a few seeds have none at all.
 TroubleSet draw_troubles(Prng& prng) {
@@ -103,8 +103,9 @@ std::string describe(const Scenario& s) {
   return std::to_string(s.voters) + " voters, " + std::to_string(s.clients) + " clients, " +
          (s.raft.async_storage_writes ? "async" : "sync") + " writes, " +
          (s.raft.read_mode == ReadMode::kLease ? "lease" : "safe") + " reads" +
-         (s.raft.pre_vote ? "" : ", no pre-vote") + (s.raft.check_quorum ? "" : ", no quorum check") +
-         (s.zones ? ", zones" : "") + ", troubles: " + describe(s.troubles);
+         (s.raft.pre_vote ? "" : ", no pre-vote") +
+         (s.raft.check_quorum ? "" : ", no quorum check") + (s.zones ? ", zones" : "") +
+         ", troubles: " + describe(s.troubles);
 }
 
 }  // namespace ringroad::raft::sim

@@ -21,12 +21,12 @@ enum class Trouble : std::uint8_t {
   kReorder,
   kPartition,
   kPause,
-  kCrash,       // the power goes: unflushed writes are lost, or some of them
-  kKill,        // the process goes, the disk does not notice
-  kTripwire,    // a crash at a chosen operation of the disk
-  kTornWrite,   // crashes leave parts of writes
-  kMisdirect,   // crashes leave writes in the wrong place
-  kRot,         // what was durable changes while the power is off
+  kCrash,      // the power goes: unflushed writes are lost, or some of them
+  kKill,       // the process goes, the disk does not notice
+  kTripwire,   // a crash at a chosen operation of the disk
+  kTornWrite,  // crashes leave parts of writes
+  kMisdirect,  // crashes leave writes in the wrong place
+  kRot,        // what was durable changes while the power is off
   kSlowDisk,
   kStuckDisk,
   kFullDisk,
@@ -36,8 +36,8 @@ enum class Trouble : std::uint8_t {
   kMembership,
   kTransfer,
   kCompaction,
-  kForget,      // chunks, leaders and peers are forgotten or reported lost for no reason
-  kCampaign,    // nodes campaign for no reason
+  kForget,    // chunks, leaders and peers are forgotten or reported lost for no reason
+  kCampaign,  // nodes campaign for no reason
 };
 inline constexpr std::size_t kTroubles = 22;
 std::string_view name_of(Trouble trouble);
@@ -66,9 +66,9 @@ struct Scenario {
   std::uint32_t voters = 3;
   std::uint32_t clients = 3;
   std::uint32_t keys = 3;
-  std::uint32_t think_us_max = 20'000;     // between two requests of a client
-  std::uint32_t padding_bytes_max = 0;     // of a command
-  std::uint32_t snapshot_every = 200;      // entries
+  std::uint32_t think_us_max = 20'000;  // between two requests of a client
+  std::uint32_t padding_bytes_max = 0;  // of a command
+  std::uint32_t snapshot_every = 200;   // entries
   std::uint32_t snapshot_bytes_min = 0;
   std::uint32_t trouble_interval_us = 50'000;  // on average
   std::int64_t drift_ppm_max = 0;

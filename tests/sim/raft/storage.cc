@@ -81,10 +81,9 @@ Recovery Storage::recover() {
     // The crash fell between the snapshot and the log that follows it. The entries behind it stay
     // if they are the same history.
     const std::uint64_t covered = snapshot_.index.value - base_.id.index.value;
-    const bool continues =
-        covered <= kept_.size() && kept_[covered - 1].term == snapshot_.term;
-    kept_.erase(kept_.begin(), continues ? kept_.begin() + static_cast<std::ptrdiff_t>(covered)
-                                         : kept_.end());
+    const bool continues = covered <= kept_.size() && kept_[covered - 1].term == snapshot_.term;
+    kept_.erase(kept_.begin(),
+                continues ? kept_.begin() + static_cast<std::ptrdiff_t>(covered) : kept_.end());
     base_.id = snapshot_.last();
   }
   const Term last_term = kept_.empty() ? base_.id.term : kept_.back().term;
@@ -110,7 +109,9 @@ void Storage::rewrite_log(Done done) {
   queue({.kind = kWrite, .file = "log.new", .bytes = std::move(file), .is_new_file = true});
   queue({.kind = kFlush, .file = "log.new"});
   queue({.kind = kRename, .file = "log.new", .to = "log"});
-  queue({.kind = kFlushDirectory, .generation = generation_, .log_bytes = log_bytes_,
+  queue({.kind = kFlushDirectory,
+         .generation = generation_,
+         .log_bytes = log_bytes_,
          .proves = log_bytes_});
   queue({.done = std::move(done)});
 }

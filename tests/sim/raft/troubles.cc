@@ -3,9 +3,9 @@
 namespace ringroad::raft::sim {
 
 namespace {
-constexpr Trouble kCaused[] = {Trouble::kPartition, Trouble::kPause,     Trouble::kCrash,
-                               Trouble::kKill,      Trouble::kTripwire,  Trouble::kSlowDisk,
-                               Trouble::kStuckDisk, Trouble::kFullDisk,  Trouble::kTransfer,
+constexpr Trouble kCaused[] = {Trouble::kPartition, Trouble::kPause,    Trouble::kCrash,
+                               Trouble::kKill,      Trouble::kTripwire, Trouble::kSlowDisk,
+                               Trouble::kStuckDisk, Trouble::kFullDisk, Trouble::kTransfer,
                                Trouble::kForget,    Trouble::kCampaign};
 }  // namespace
 
@@ -165,7 +165,8 @@ void Troubles::forget(Node& node) {
       node.act([peer](Raft& raft) { raft.report_unreachable(peer); });
       break;
     default:
-      node.act([peer, sent = prng_.below(2) == 0](Raft& raft) { raft.report_snapshot(peer, sent); });
+      node.act(
+          [peer, sent = prng_.below(2) == 0](Raft& raft) { raft.report_snapshot(peer, sent); });
   }
 }
 

@@ -17,21 +17,20 @@ World::World(const Scenario& scenario, std::size_t lines_max)
       prng_(scenario.seed),
       timeline_(scheduler_, lines_max),
       invariants_(scheduler_),
-      clients_(scenario_, scheduler_, prng_.fork(),
-               {.some_node =
-                    [this] {
-                      const auto count = static_cast<std::uint32_t>(nodes_.count());
-                      return NodeId{static_cast<std::uint16_t>(1 + prng_.below(count))};
-                    },
-                .deliver = [this](NodeId id,
-                                  const Request& request) { node(id).request(request); }}) {
+      clients_(
+          scenario_, scheduler_, prng_.fork(),
+          {.some_node =
+               [this] {
+                 const auto count = static_cast<std::uint32_t>(nodes_.count());
+                 return NodeId{static_cast<std::uint16_t>(1 + prng_.below(count))};
+               },
+           .deliver = [this](NodeId id, const Request& request) { node(id).request(request); }}) {
   const auto make = scenario_.mode == Mode::kLinks ? make_link_network : make_direct_network;
-  network_ = make(scheduler_, prng_.fork(), scenario_.wire,
-                  {.on_message = [this](NodeId from, NodeId to, std::span<const std::byte> bytes) {
-                     node(to).receive(from, bytes);
-                   },
-                   .on_unreachable = [this](NodeId from,
-                                            NodeId to) { node(from).peer_unreachable(to); }});
+  network_ = make(
+      scheduler_, prng_.fork(), scenario_.wire,
+      {.on_message = [this](NodeId from, NodeId to,
+                            std::span<const std::byte> bytes) { node(to).receive(from, bytes); },
+       .on_unreachable = [this](NodeId from, NodeId to) { node(from).peer_unreachable(to); }});
   network_->set_faults(scenario_.wire_faults);
   ConfState first_members;
   for (std::uint16_t id = 1; id <= scenario_.voters; ++id) first_members.voters.insert(NodeId{id});
@@ -42,12 +41,12 @@ World::~World() = default;
 
 Node& World::make_node(NodeId id, const ConfState& first_members) {
   nodes_.insert(id);
-  node_[id.value] = std::make_unique<Node>(
-      id,
-      Surroundings{scenario_, scheduler_, invariants_, timeline_, *network_,
-                   [this](const Reply& reply) { clients_.on_reply(reply); },
-                   [this](NodeId stopped) { restart_later(stopped); }},
-      first_members, prng_.fork());
+  node_[id.value] =
+      std::make_unique<Node>(id,
+                             Surroundings{scenario_, scheduler_, invariants_, timeline_, *network_,
+                                          [this](const Reply& reply) { clients_.on_reply(reply); },
+                                          [this](NodeId stopped) { restart_later(stopped); }},
+                             first_members, prng_.fork());
   return node(id);
 }
 

@@ -26,7 +26,7 @@ struct Report {
   std::uint64_t events = 0;
   std::uint64_t elections = 0;
   std::uint64_t committed = 0;
-  std::uint64_t requests = 0;   // answered
+  std::uint64_t requests = 0;  // answered
   std::uint64_t crashes = 0;
   std::uint64_t damaged = 0;    // nodes whose disks could not be believed
   std::uint64_t snapshots = 0;  // that a node got from a leader
