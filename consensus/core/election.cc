@@ -21,7 +21,12 @@ bool Raft::has_unapplied_conf_change() const {
 }
 
 void Raft::hup(Campaign kind) {
-  if (role_ == Role::kLeader || !is_promotable() || has_unapplied_conf_change()) return;
+  if (role_ == Role::kLeader || !is_promotable()) return;
+  if (has_unapplied_conf_change()) {
+    // A leader that leaves asks its successor right behind the change that removes it.
+    campaigns_when_applied_ = kind == Campaign::kTransfer;
+    return;
+  }
   if (kind != Campaign::kTransfer && now_ < promised_until_) return;
   campaign(kind);
 }

@@ -63,6 +63,7 @@ void Raft::on_applied(Index index, std::uint64_t stored, std::uint64_t payload) 
   const Index applied = std::max(index, log_.applied());
   log_.applied_to(applied, stored);
   uncommitted_bytes_ -= std::min(uncommitted_bytes_, payload);
+  if (campaigns_when_applied_) hup(Campaign::kTransfer);
   // Thesis 4.3: C(old,new) is committed, so C(new) follows. It may be dropped while leadership is
   // being transferred; then the next leader, or the next entry applied, tries again.
   if (tracker_.configuration().auto_leave && role_ == Role::kLeader &&

@@ -129,7 +129,9 @@ Raft::Raft(const Config& config, const Restored& restored, Prng prng, Nanos now)
   require(hard.commit <= log_.last_index(),
           absl::StrCat("commit ", hard.commit.value, " is beyond the last entry ",
                        log_.last_index().value));
-  require(hard.term >= log_.last().term, "the term is below that of the last entry");
+  // A node that has only a snapshot may start with it, before any term of its own.
+  require(hard.term >= log_.last().term || (hard.term == Term{} && restored.entries.empty()),
+          "the term is below that of the last entry");
   require(hard.vote == kNoNode || is_node(hard.vote), "the vote is for no node");
   require(restored.applied <= std::max(hard.commit, restored.snapshot.index),
           absl::StrCat("applied ", restored.applied.value, " is beyond the commit index"));
@@ -208,6 +210,7 @@ void Raft::reset(Term term) {
   election_since_ = heartbeat_since_ = now_;
   draw_election_timeout();
   transfer_to_ = kNoNode;
+  campaigns_when_applied_ = false;
   tracker_.reset_votes();
   for (const NodeId id : tracker_.members()) {
     Progress& p = tracker_.progress(id);

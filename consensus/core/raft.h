@@ -346,6 +346,8 @@ class Raft {
   NodeId leader_ = kNoNode;
   Role role_ = Role::kFollower;
   NodeId transfer_to_ = kNoNode;
+  // The leader asked this node to campaign before it had applied a committed change.
+  bool campaigns_when_applied_ = false;
   // No new change is proposed before this index is applied (thesis 4.1: one at a time).
   Index pending_conf_index_;
   std::uint64_t uncommitted_bytes_ = 0;

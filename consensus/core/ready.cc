@@ -81,7 +81,11 @@ const Ready& Raft::ready() {
     (is_own && !config_.async_storage_writes ? steps_on_advance_ : ready_responses_).push_back(m);
   }
   after_append_.clear();
-  if (log_.has_unstable() || ready_.snapshot != nullptr) {
+  // Without anything to write, an earlier response says it.
+  const bool writes = ready_.hard_state || !ready_.entries.empty() || ready_.snapshot != nullptr ||
+                      !ready_responses_.empty();
+  if ((log_.has_unstable() || ready_.snapshot != nullptr) &&
+      (writes || !config_.async_storage_writes)) {
     (config_.async_storage_writes ? ready_responses_ : steps_on_advance_)
         .push_back(storage_response());
   }

@@ -1,0 +1,87 @@
+#include "comparison.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+namespace ringroad::scenarios {
+namespace {
+
+constexpr std::size_t kContextLines = 4;
+
+std::string line_or_end(const std::vector<std::string>& lines, std::size_t at) {
+  return at < lines.size() ? lines[at] : "(nothing)";
+}
+
+std::optional<std::string> first_difference(const std::vector<std::string>& expected,
+                                            const std::vector<std::string>& actual) {
+  if (expected == actual) return std::nullopt;
+  const auto found = std::ranges::mismatch(expected, actual);
+  const auto at = static_cast<std::size_t>(found.in1 - expected.begin());
+  std::string text;
+  for (std::size_t i = at - std::min(at, kContextLines); i < at; ++i) {
+    absl::StrAppend(&text, "             ", expected[i], "\n");
+  }
+  absl::StrAppend(&text, "  expected:  ", line_or_end(expected, at),
+                  "\n  found:     ", line_or_end(actual, at), "\n");
+  return text;
+}
+
+bool stabilizes(const Command& command) {
+  return command.name == "stabilize" || absl::StartsWith(command.input, "stabilize") ||
+         absl::StrContains(command.input, "\nstabilize");
+}
+
+std::optional<std::string> states_difference(const std::map<std::string, NodeView>& expected,
+                                             const std::map<std::string, NodeView>& actual) {
+  for (const auto& [name, view] : expected) {
+    const auto found = actual.find(name);
+    const NodeView is = found == actual.end() ? NodeView{} : found->second;
+    if (is != view) {
+      return absl::StrCat("  node ", name, " is expected to reach\n    ", view.describe(),
+                          "\n  but reached\n    ", is.describe(), "\n");
+    }
+  }
+  for (const auto& [name, view] : actual) {
+    if (!expected.contains(name) && view != NodeView{}) {
+      return absl::StrCat("  nothing is expected of node ", name, ", which reached\n    ",
+                          view.describe(), "\n");
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<CompareMode> compare_mode(absl::string_view name) {
+  if (name == "all") return CompareMode::kAll;
+  if (name == "messages") return CompareMode::kMessages;
+  if (name == "outcome") return CompareMode::kOutcome;
+  return std::nullopt;
+}
+
+std::string text_difference(absl::string_view expected, absl::string_view actual) {
+  const std::vector<std::string> a = absl::StrSplit(expected, '\n');
+  const std::vector<std::string> b = absl::StrSplit(actual, '\n');
+  return first_difference(a, b).value_or("");
+}
+
+std::optional<std::string> Comparison::difference(const Case& c, absl::string_view actual) {
+  if (mode_ == CompareMode::kAll) {
+    if (c.expected == actual) return std::nullopt;
+    return text_difference(c.expected, actual);
+  }
+  const Observed expected_now = expected_.observe(c.command, c.expected);
+  const Observed actual_now = actual_.observe(c.command, actual);
+  if (auto found = first_difference(expected_now.prints, actual_now.prints)) return found;
+  if (mode_ == CompareMode::kMessages) {
+    return first_difference(expected_now.messages, actual_now.messages);
+  }
+  if (!stabilizes(c.command)) return std::nullopt;
+  return states_difference(expected_.nodes(), actual_.nodes());
+}
+
+}  // namespace ringroad::scenarios

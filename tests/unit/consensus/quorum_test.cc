@@ -1,0 +1,236 @@
+// Quorums against brute force, exhaustively for small clusters. Joint configurations are walked by
+// shape: how many nodes are in the incoming half only, in both, in the outgoing half only.
+#include "consensus/core/quorum.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "dataplane/base/prng.h"
+#include "nodes.h"
+#include "quorum_oracle.h"
+
+namespace ringroad::raft {
+namespace {
+
+constexpr std::uint32_t kVotersMax = 9;
+
+std::vector<JointVoters> joint_shapes(std::uint32_t nodes_max) {
+  std::vector<JointVoters> shapes;
+  for (std::uint32_t old_only = 0; old_only <= nodes_max; ++old_only) {
+    for (std::uint32_t both = 0; old_only + both <= nodes_max; ++both) {
+      for (std::uint32_t new_only = 0; old_only + both + new_only <= nodes_max; ++new_only) {
+        const NodeSet outgoing = first_nodes(old_only + both);
+        const NodeSet incoming = first_nodes(old_only + both + new_only) - first_nodes(old_only);
+        shapes.push_back({incoming, outgoing});
+      }
+    }
+  }
+  return shapes;
+}
+
+bool wins(JointVoters voters, NodeSet granted) {
+  return vote_result(voters, granted, {}) == VoteResult::kWon;
+}
+
+auto lookup(const AckedValues& acked) {
+  return [&acked](NodeId id) { return acked[id.value]; };
+}
+
+auto zone_lookup(const ZoneLabels& labels) {
+  return [&labels](NodeId id) { return labels[id.value]; };
+}
+
+// Calls `each` for every way to write a digit below `base` at each of `count` places from [1] on.
+template <typename T, typename Each>
+void for_all_digits(std::array<T, kNodesMax + 1>& places, std::uint32_t count, std::uint32_t base,
+                    const Each& each) {
+  std::uint64_t ways = 1;
+  for (std::uint32_t i = 0; i < count; ++i) ways *= base;
+  for (std::uint64_t way = 0; way < ways; ++way) {
+    std::uint64_t rest = way;
+    for (std::uint32_t i = 1; i <= count; ++i, rest /= base) {
+      places[i] = T{static_cast<std::uint8_t>(rest % base)};
+    }
+    each();
+  }
+}
+
+TEST(Quorum, AnyTwoMajoritiesMeet) {
+  for (std::uint32_t n = 1; n <= kVotersMax; ++n) {
+    const NodeSet voters = first_nodes(n);
+    std::vector<NodeSet> majorities;
+    for (std::uint64_t bits = 0; bits <= voters.bits(); ++bits) {
+      if (vote_result(voters, NodeSet{bits}, {}) == VoteResult::kWon) {
+        majorities.push_back(NodeSet{bits});
+      }
+    }
+    ASSERT_FALSE(majorities.empty());
+    for (const NodeSet a : majorities) {
+      for (const NodeSet b : majorities) ASSERT_FALSE((a & b).empty()) << n;
+    }
+  }
+}
+
+TEST(Quorum, AnyTwoJointQuorumsMeetAndMeetThoseOfEachHalf) {
+  // Two disjoint quorums exist if and only if a set and the rest are quorums, since more votes
+  // never lose an election (the next test).
+  for (const JointVoters voters : joint_shapes(kVotersMax)) {
+    if (voters.all().empty()) continue;
+    for (std::uint64_t bits = 0; bits <= voters.all().bits(); ++bits) {
+      if (!wins(voters, NodeSet{bits})) continue;
+      const NodeSet rest = voters.all() - NodeSet{bits};
+      ASSERT_FALSE(wins(voters, rest)) << bits;
+      for (const NodeSet half : {voters.incoming, voters.outgoing}) {
+        ASSERT_FALSE(!half.empty() && wins({half, {}}, rest)) << bits;
+      }
+    }
+  }
+}
+
+TEST(Quorum, AnyTwoQuorumsOfAnyTwoHalvesOfFourNodesMeet) {
+  for (std::uint64_t incoming = 0; incoming < 16; ++incoming) {
+    for (std::uint64_t outgoing = 0; outgoing < 16; ++outgoing) {
+      const JointVoters voters{NodeSet{incoming}, NodeSet{outgoing}};
+      if (voters.all().empty()) continue;
+      for (std::uint64_t a = 0; a < 16; ++a) {
+        for (std::uint64_t b = 0; b < 16; ++b) {
+          ASSERT_FALSE(wins(voters, NodeSet{a}) && wins(voters, NodeSet{b}) && (a & b) == 0);
+        }
+      }
+    }
+  }
+}
+
+TEST(Quorum, OneMoreVoteNeverLosesAWonElection) {
+  for (const JointVoters voters : joint_shapes(kVotersMax)) {
+    for (std::uint64_t bits = 0; bits <= voters.all().bits(); ++bits) {
+      if (!wins(voters, NodeSet{bits})) continue;
+      for (const NodeId late : voters.all()) {
+        ASSERT_TRUE(wins(voters, NodeSet{bits} | NodeSet{late}));
+      }
+    }
+  }
+}
+
+TEST(Vote, OfUpToNineVotersIsDecidedWhenTheRestCannotChangeIt) {
+  for (std::uint32_t n = 0; n <= kVotersMax; ++n) {
+    const NodeSet voters = first_nodes(n);
+    for (std::uint64_t granted = 0; granted <= voters.bits(); ++granted) {
+      for (std::uint64_t rejected = 0; rejected <= voters.bits(); ++rejected) {
+        if ((granted & rejected) != 0) continue;
+        ASSERT_EQ(vote_result(voters, NodeSet{granted}, NodeSet{rejected}),
+                  oracle_vote({voters, {}}, NodeSet{granted}, NodeSet{rejected}))
+            << n << " " << granted << " " << rejected;
+      }
+    }
+  }
+}
+
+TEST(Vote, OfAJointConfigurationIsDecidedWhenTheRestCannotChangeIt) {
+  for (const JointVoters voters : joint_shapes(6)) {
+    const std::uint64_t all = voters.all().bits();
+    for (std::uint64_t granted = 0; granted <= all; ++granted) {
+      for (std::uint64_t rejected = 0; rejected <= all; ++rejected) {
+        if ((granted & rejected) != 0) continue;
+        ASSERT_EQ(vote_result(voters, NodeSet{granted}, NodeSet{rejected}),
+                  oracle_vote(voters, NodeSet{granted}, NodeSet{rejected}));
+      }
+    }
+  }
+}
+
+TEST(Vote, OfStrangersCountsForNothing) {
+  EXPECT_EQ(vote_result(nodes({1, 2, 3}), nodes({1, 4, 5}), {}), VoteResult::kPending);
+  EXPECT_EQ(vote_result(nodes({1, 2, 3}), {}, nodes({3, 63, 64})), VoteResult::kPending);
+}
+
+TEST(Vote, OfSixtyFourVotersTakesThirtyThree) {
+  const NodeSet all = first_nodes(64);
+  EXPECT_EQ(vote_result(all, first_nodes(32), {}), VoteResult::kPending);
+  EXPECT_EQ(vote_result(all, first_nodes(33), {}), VoteResult::kWon);
+  EXPECT_EQ(vote_result(all, {}, first_nodes(31)), VoteResult::kPending);
+  EXPECT_EQ(vote_result(all, {}, first_nodes(32)), VoteResult::kLost);
+}
+
+TEST(Committed, IsWhatAMajorityOfUpToNineVotersHolds) {
+  for (std::uint32_t n = 0; n <= kVotersMax; ++n) {
+    const NodeSet voters = first_nodes(n);
+    AckedValues acked{};
+    for_all_digits(acked, n, 3, [&] {
+      ASSERT_EQ(committed_index(voters, lookup(acked)), oracle_committed({voters, {}}, acked));
+    });
+  }
+}
+
+TEST(Committed, IsWhatMajoritiesOfBothHalvesHold) {
+  for (const JointVoters voters : joint_shapes(6)) {
+    AckedValues acked{};
+    for_all_digits(acked, voters.all().count(), 4, [&] {
+      ASSERT_EQ(committed_index(voters, lookup(acked)), oracle_committed(voters, acked));
+    });
+  }
+}
+
+TEST(Committed, CountsInIndexesWhenAskedInIndexes) {
+  const auto acked = [](NodeId id) { return Index{10u * id.value}; };
+  EXPECT_EQ(committed_index(nodes({1, 2, 5}), acked), Index{20});
+  EXPECT_EQ(committed_index(JointVoters{nodes({1, 2, 5}), nodes({1})}, acked), Index{10});
+}
+
+TEST(Committed, WithoutVotersIsEverything) {
+  const auto acked = [](NodeId) { return Index{7}; };
+  EXPECT_EQ(committed_index(NodeSet{}, acked), kNothingAsked<Index>);
+  EXPECT_EQ(committed_index(JointVoters{}, acked), kNothingAsked<Index>);
+}
+
+TEST(ZoneCommitted, IsInTwoZonesOfFourVotersUnlessOnlyOneIsLeft) {
+  const NodeSet voters = first_nodes(4);
+  ZoneLabels labels{};
+  AckedValues acked{};
+  for_all_digits(labels, 4, 4, [&] {
+    for_all_digits(acked, 4, 3, [&] {
+      for (std::uint64_t lost = 0; lost < 16; ++lost) {
+        ASSERT_EQ(zone_committed_index(voters, lookup(acked), zone_lookup(labels), NodeSet{lost}),
+                  oracle_zone_committed({voters, {}}, acked, labels, NodeSet{lost}));
+      }
+    });
+  });
+}
+
+TEST(ZoneCommitted, AgreesWithBruteForceOnRandomJointConfigurationsUpToSixtyFourVoters) {
+  Prng prng{11};
+  for (int round = 0; round < 20'000; ++round) {
+    const std::uint64_t in_play =
+        first_nodes(static_cast<std::uint32_t>(1 + prng.below(64))).bits();
+    const JointVoters voters{NodeSet{prng.next() & in_play},
+                             NodeSet{prng.below(2) == 0 ? 0 : prng.next() & in_play}};
+    ZoneLabels labels{};
+    AckedValues acked{};
+    const std::uint64_t zones = 1 + prng.below(4);
+    const std::uint64_t values = 1 + prng.below(200);
+    for (std::size_t i = 1; i <= kNodesMax; ++i) {
+      labels[i] = Zone{static_cast<std::uint8_t>(prng.below(zones))};
+      acked[i] = prng.below(values);
+    }
+    const NodeSet lost{prng.next() & prng.next()};
+    ASSERT_EQ(zone_committed_index(voters, lookup(acked), zone_lookup(labels), lost),
+              oracle_zone_committed(voters, acked, labels, lost));
+    ASSERT_EQ(committed_index(voters, lookup(acked)), oracle_committed(voters, acked));
+  }
+}
+
+TEST(ZoneCommitted, WaitsForTheSecondZoneUntilItIsHeldForLost) {
+  // Three voters in zone 1 hold 9, the two in zone 2 hold 4.
+  const NodeSet voters = first_nodes(5);
+  const auto acked = [](NodeId id) { return Index{id.value <= 3 ? 9u : 4u}; };
+  const auto zone_of = [](NodeId id) {
+    return Zone{static_cast<std::uint8_t>(id.value <= 3 ? 1 : 2)};
+  };
+  EXPECT_EQ(committed_index(voters, acked), Index{9});
+  EXPECT_EQ(zone_committed_index(voters, acked, zone_of), Index{4});
+  EXPECT_EQ(zone_committed_index(voters, acked, zone_of, nodes({4, 5})), Index{9});
+}
+
+}  // namespace
+}  // namespace ringroad::raft
