@@ -264,6 +264,7 @@ void Node::take(const Ready& ready) {
   }
   if (around_.scenario.raft.async_storage_writes) {
     queue_apply(ready);
+    answer_reads();
     take_responses(ready);
   } else {
     waits_for_disk_ = true;

@@ -60,7 +60,7 @@ class Node {
     kDamaged,  // what it had promised is not on its disk; silent for good
   };
 
-  // `first_members`: empty for one that joins later.
+  // `first_members`: of the cluster, whether or not it is one of them.
   Node(NodeId id, Surroundings surroundings, const ConfState& first_members, Prng prng);
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;

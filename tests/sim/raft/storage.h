@@ -55,7 +55,7 @@ class Storage {
 
   DiskPace pace;
 
-  // A node that never was: what its first log says.
+  // A node that never was: what its first log says of the membership before index 1.
   void format(const ConfState& first_members) { base_ = {{}, first_members, 0}; }
   // Reads the disk again, as after a crash. On kOk the rest of this object says what was found.
   Recovery recover();

@@ -32,28 +32,27 @@ World::World(const Scenario& scenario, std::size_t lines_max)
                             std::span<const std::byte> bytes) { node(to).receive(from, bytes); },
        .on_unreachable = [this](NodeId from, NodeId to) { node(from).peer_unreachable(to); }});
   network_->set_faults(scenario_.wire_faults);
-  ConfState first_members;
-  for (std::uint16_t id = 1; id <= scenario_.voters; ++id) first_members.voters.insert(NodeId{id});
-  for (const NodeId id : first_members.voters) make_node(id, first_members).start();
+  for (std::uint16_t id = 1; id <= scenario_.voters; ++id) first_members_.voters.insert(NodeId{id});
+  for (const NodeId id : first_members_.voters) make_node(id).start();
 }
 
 World::~World() = default;
 
-Node& World::make_node(NodeId id, const ConfState& first_members) {
+Node& World::make_node(NodeId id) {
   nodes_.insert(id);
   node_[id.value] =
       std::make_unique<Node>(id,
                              Surroundings{scenario_, scheduler_, invariants_, timeline_, *network_,
                                           [this](const Reply& reply) { clients_.on_reply(reply); },
                                           [this](NodeId stopped) { restart_later(stopped); }},
-                             first_members, prng_.fork());
+                             first_members_, prng_.fork());
   return node(id);
 }
 
 NodeId World::add_node() {
   const auto id = static_cast<std::uint16_t>(nodes_.count() + 1);
   if (id > kNodesOfARunMax) return kNoNode;
-  make_node(NodeId{id}, {}).start();
+  make_node(NodeId{id}).start();
   return NodeId{id};
 }
 

@@ -63,7 +63,7 @@ class World {
   bool is_healed() const { return is_healed_; }
 
  private:
-  Node& make_node(NodeId id, const ConfState& first_members);
+  Node& make_node(NodeId id);
   void restart_later(NodeId id);
   void ruin(NodeId id);
   void heal();
@@ -79,6 +79,9 @@ class World {
   Invariants invariants_;
   std::unique_ptr<Network> network_;
   NodeSet nodes_;
+  // Every node is told, also one that joins later: what the log says of the membership are changes
+  // of this.
+  ConfState first_members_;
   std::array<std::unique_ptr<Node>, kNodesMax + 1> node_;
   Clients clients_;
   Report report_;
