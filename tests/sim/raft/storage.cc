@@ -8,7 +8,7 @@ namespace ringroad::raft::sim {
 
 namespace {
 
-constexpr int kReadsMax = 4;  // a damaged read is tried again: it may be the wire, not the disk
+constexpr int kReadsMax = 16;
 
 }  // namespace
 
@@ -47,35 +47,38 @@ void Storage::read_log(LogScan& scan) {
   generation_ = scan.generation();
 }
 
+// Until two reads agree. A bit that flips on its way looks like a torn tail, which would be cut.
+DiskResult Storage::read_surely(const std::string& name, Bytes& file) {
+  Bytes again;
+  DiskResult result = disk_.read(name, file);
+  for (int i = 1; i < kReadsMax && result == DiskResult::kOk; ++i) {
+    result = disk_.read(name, again);
+    if (result == DiskResult::kOk && again == file) return DiskResult::kOk;
+    file.swap(again);
+  }
+  return result == DiskResult::kOk ? DiskResult::kError : result;
+}
+
 Recovery Storage::recover() {
   Bytes file;
-  DiskResult result = DiskResult::kOk;
-  bool is_damaged = true;
-  for (int i = 0; i < kReadsMax && is_damaged; ++i) {
-    result = disk_.read("snapshot", file);
-    is_damaged = result == DiskResult::kOk && !read_snapshot_file(file);
-  }
+  DiskResult result = read_surely("snapshot", file);
   if (result == DiskResult::kError) return Recovery::kUnreadable;
-  if (is_damaged) return Recovery::kDamaged;
   snapshot_ = {};
   machine_.clear();
   if (result == DiskResult::kOk) {
-    snapshot_ = *read_snapshot_file(file);
+    const auto found = read_snapshot_file(file);
+    if (!found) return Recovery::kDamaged;
+    snapshot_ = *found;
     machine_.assign(file.begin() + kSnapshotFileHeaderBytes, file.end());
   }
 
-  is_damaged = true;
-  for (int i = 0; i < kReadsMax && is_damaged; ++i) {
-    result = disk_.read("log", file);
-    if (result != DiskResult::kOk) break;
-    LogScan scan(file);
-    read_log(scan);
-    is_damaged = scan.at() < file.size() && scan.is_damaged();
-  }
+  result = read_surely("log", file);
   if (result == DiskResult::kError) return Recovery::kUnreadable;
   // Without a log this is a new node, whose first log was never finished.
   if (result == DiskResult::kAbsent) return Recovery::kOk;
-  if (is_damaged) return Recovery::kDamaged;
+  LogScan scan(file);
+  read_log(scan);
+  if (scan.at() < file.size() && scan.is_damaged()) return Recovery::kDamaged;
 
   if (snapshot_.index > base_.id.index) {
     // The crash fell between the snapshot and the log that follows it. The entries behind it stay

@@ -107,6 +107,7 @@ class Storage {
   };
 
   void keep(std::span<const Entry> entries);
+  DiskResult read_surely(const std::string& name, Bytes& file);
   void read_log(LogScan& scan);
   void queue_snapshot_file(const std::string& file, Bytes bytes, bool is_new_file);
   void queue(Operation operation);
