@@ -333,7 +333,10 @@ void Node::send(const Message& message) {
     const auto held = std::ranges::find_if(snapshots_, [&message](const HeldSnapshot& s) {
       return s.what.last() == message.snapshot.last();
     });
-    if (held == snapshots_.end()) return;  // too old; the follower will be told of a newer one
+    if (held == snapshots_.end()) {  // too old: there is a newer one to send
+      inputs_.push_back([this, to = message.to] { raft_->report_snapshot(to, false); });
+      return;
+    }
     outgoing.chunk = held->machine.data() + message.chunk_offset;
   }
   around_.invariants.on_send(id_, outgoing);

@@ -19,8 +19,15 @@ constexpr std::array<std::string_view, kTroubles> kTroubleNames = {
 
 // Each kind is in about every other seed; a few seeds have none at all.
 TroubleSet draw_troubles(Prng& prng) {
-  if (prng.below(40) == 0) return {};
-  return TroubleSet{static_cast<std::uint32_t>(prng.next()) & kAllTroubles.bits()};
+  TroubleSet all{static_cast<std::uint32_t>(prng.next()) & kAllTroubles.bits()};
+  // A disk that is lost takes a vote with it; a change under way at that moment may need it. So
+  // such seeds leave the membership alone, but for replacing that node.
+  const bool keeps_disks = prng.below(2) == 0;
+  if (all.has(Trouble::kMembership)) {
+    all = keeps_disks ? all.without(Trouble::kMisdirect).without(Trouble::kRot)
+                      : all.without(Trouble::kMembership);
+  }
+  return prng.below(40) == 0 ? TroubleSet{} : all;
 }
 
 void draw_raft(Prng& prng, Scenario& s) {

@@ -158,7 +158,11 @@ std::string World::why_not_recovered() const {
     const Node& member = *node_[id.value];
     const std::string name = "node " + std::to_string(id.value);
     if (!member.is_running()) return name + " is " + std::string(name_of(member.state()));
-    if (member.machine().applied() != commit) return name + " does not catch up";
+    if (member.machine().applied() != commit) {
+      return name + " does not catch up, from " + std::to_string(member.machine().applied().value) +
+             "; its leader knows of " + std::to_string(leading.value) + ":\n" +
+             l.raft().tracker().describe();
+    }
     if (member.machine().digest() != l.machine().digest()) return name + " has another state";
   }
   return {};
