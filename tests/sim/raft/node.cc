@@ -279,11 +279,12 @@ void Node::store(const Ready& ready, Storage::Done done) {
     return;
   }
   // A snapshot without bytes has no pieces either; every machine here has some.
-  storage_.install(*ready.snapshot, std::exchange(arriving_, {}), ready.hard_state, ready.entries,
-                   [this, snapshot = *ready.snapshot, done = std::move(done)] {
-                     load_snapshot(snapshot, storage_.machine());
-                     if (done) done();
+  storage_.install(*ready.snapshot, arriving_, ready.hard_state, ready.entries,
+                   [this, snapshot = *ready.snapshot, machine = arriving_, then = std::move(done)] {
+                     load_snapshot(snapshot, machine);
+                     then();
                    });
+  arriving_.clear();
 }
 
 void Node::finish_waiting(const Ready& ready) {
