@@ -1,6 +1,6 @@
 // What carries messages between simulated nodes, and what goes wrong with them. Two kinds: over
-// real links on simulated wires (link_network.h), and directly, message by message
-// (direct_network.h), which is much cheaper and has the same faults. Either may lose, repeat and
+// real links on simulated wires (link_network.cc), and directly, message by message
+// (direct_network.cc), which is much cheaper and has the same faults. Either may lose, repeat and
 // reorder messages, and any directed pair of nodes can be cut off.
 #pragma once
 
@@ -28,7 +28,7 @@ class Network {
   struct Hooks {
     std::function<void(NodeId from, NodeId to, std::span<const std::byte>)> on_message;
     // The message may not have arrived; `from` may want to know.
-    std::function<void(NodeId from, NodeId to)> on_unreachable;
+    std::function<void(NodeId from, NodeId to, bool was_snapshot)> on_unreachable;
   };
 
   explicit Network(Hooks hooks) : hooks_(std::move(hooks)) {}

@@ -230,10 +230,10 @@ void Node::step(const Message& message) {
   }
 }
 
-void Node::peer_unreachable(NodeId peer) {
-  input([this, peer] {
+void Node::peer_unreachable(NodeId peer, bool was_snapshot) {
+  input([this, peer, was_snapshot] {
     raft_->report_unreachable(peer);
-    raft_->report_snapshot(peer, false);
+    if (was_snapshot) raft_->report_snapshot(peer, false);
   });
 }
 

@@ -72,7 +72,7 @@ class Node {
 
   void receive(NodeId from, std::span<const std::byte> message);
   void request(const Request& request);
-  void peer_unreachable(NodeId peer);
+  void peer_unreachable(NodeId peer, bool was_snapshot);
   // For whoever wants to bother it: what `action` does to the core is followed up like any input.
   void act(const std::function<void(Raft&)>& action);
 

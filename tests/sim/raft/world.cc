@@ -30,7 +30,10 @@ World::World(const Scenario& scenario, std::size_t lines_max)
       scheduler_, prng_.fork(), scenario_.wire,
       {.on_message = [this](NodeId from, NodeId to,
                             std::span<const std::byte> bytes) { node(to).receive(from, bytes); },
-       .on_unreachable = [this](NodeId from, NodeId to) { node(from).peer_unreachable(to); }});
+       .on_unreachable =
+           [this](NodeId from, NodeId to, bool was_snapshot) {
+             node(from).peer_unreachable(to, was_snapshot);
+           }});
   network_->set_faults(scenario_.wire_faults);
   for (std::uint16_t id = 1; id <= scenario_.voters; ++id) first_members_.voters.insert(NodeId{id});
   for (const NodeId id : first_members_.voters) make_node(id).start();
