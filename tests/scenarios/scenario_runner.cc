@@ -1,11 +1,12 @@
 // Runs scenario files and says which of them went as they say.
 //
-//   scenario_runner [--compare all|messages|outcome] [--rewrite] [--tap] FILE-or-FOLDER...
+//   scenario_runner [--compare all|messages|outcome] [--rewrite] [--tap] [--seconds N]
+//                   FILE-or-FOLDER...
 //
-// Of a folder, all files below it that end in ".txt". Each file runs in a process of its own, so
-// that a broken invariant or an endless loop fails its file alone, with the line it was at. The
-// last line is "N passed, N failed", or with --tap a line for each file is a test case. Exit code:
-// 0 when all passed, 1 when some did not, 2 for wrong usage.
+// Of a folder, all files below it that end in ".txt". Each file runs in a process of its own, for N
+// seconds at most (120), so that a broken invariant or an endless loop fails its file alone, with
+// the line it was at. The last line is "N passed, N failed"; with --tap each file is a test case.
+// Exit code: 0 when all passed, 1 when some did not, 2 for wrong usage.
 //
 // --rewrite replaces what the files expect by what was found, in place and at once or not at all;
 // only what changed. Look at the difference before you believe it.
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -22,6 +24,7 @@
 #include <fstream>
 #include <iterator>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -35,11 +38,10 @@ namespace fs = std::filesystem;
 using ringroad::scenarios::ScenarioOptions;
 using ringroad::scenarios::ScenarioResult;
 
-constexpr unsigned kFileSecondsMax = 120;
-
 struct Options {
   ScenarioOptions scenario;
   bool tap = false;
+  unsigned seconds_max = 120;
   std::vector<std::string> files;
 };
 
@@ -47,7 +49,7 @@ struct Options {
   std::fprintf(stderr,
                "scenario_runner: %s\n"
                "usage: scenario_runner [--compare all|messages|outcome] [--rewrite] [--tap] "
-               "FILE-or-FOLDER...\n",
+               "[--seconds N] FILE-or-FOLDER...\n",
                problem.c_str());
   std::exit(2);
 }
@@ -68,25 +70,29 @@ std::vector<std::string> files_of(const std::string& path) {
   return files;
 }
 
+// Of "--name=value" or "--name value"; moves `i` on to what it took last.
+std::optional<std::string> value_of(std::string_view name, int argc, char** argv, int& i) {
+  const std::string_view argument = argv[i];
+  if (argument == name) return i + 1 < argc ? argv[++i] : "";
+  if (!argument.starts_with(name) || argument[name.size()] != '=') return std::nullopt;
+  return std::string(argument.substr(name.size() + 1));
+}
+
 Options parse(int argc, char** argv) {
   Options options;
   for (int i = 1; i < argc; ++i) {
-    std::string_view argument = argv[i];
-    constexpr std::string_view kCompare = "--compare";
+    const std::string_view argument = argv[i];
     if (argument == "--rewrite") {
       options.scenario.rewrite = true;
     } else if (argument == "--tap") {
       options.tap = true;
-    } else if (argument.substr(0, kCompare.size()) == kCompare) {
-      argument.remove_prefix(kCompare.size());
-      if (argument.empty() && i + 1 < argc) {
-        argument = argv[++i];
-      } else if (!argument.empty() && argument.front() == '=') {
-        argument.remove_prefix(1);
-      }
-      const auto mode = ringroad::scenarios::compare_mode(std::string(argument));
+    } else if (const auto name = value_of("--compare", argc, argv, i)) {
+      const auto mode = ringroad::scenarios::compare_mode(*name);
       if (!mode) usage("--compare takes all, messages or outcome");
       options.scenario.compare = *mode;
+    } else if (const auto seconds = value_of("--seconds", argc, argv, i)) {
+      options.seconds_max = static_cast<unsigned>(std::max(0, std::atoi(seconds->c_str())));
+      if (options.seconds_max == 0) usage("--seconds takes a number above 0");
     } else if (argument.size() > 1 && argument.front() == '-') {
       usage("unknown option " + std::string(argument));
     } else {
@@ -150,13 +156,13 @@ class SharedLine {
   std::size_t* line_;
 };
 
-bool run_apart(const std::string& path, const ScenarioOptions& options) {
+bool run_apart(const std::string& path, const Options& options) {
   SharedLine line;
   std::fflush(stdout);
   const pid_t child = fork();
   if (child == 0) {
-    alarm(kFileSecondsMax);
-    const bool passed = run_file(path, options, *line);
+    alarm(options.seconds_max);
+    const bool passed = run_file(path, options.scenario, *line);
     std::fflush(stdout);
     _exit(passed ? 0 : 1);
   }
@@ -178,7 +184,7 @@ int main(int argc, char** argv) {
   const Options options = parse(argc, argv);
   std::size_t passed = 0;
   for (const std::string& path : options.files) {
-    const bool ok = run_apart(path, options.scenario);
+    const bool ok = run_apart(path, options);
     passed += ok ? 1 : 0;
     if (options.tap) std::printf("%s - %s\n", ok ? "ok" : "not ok", path.c_str());
   }

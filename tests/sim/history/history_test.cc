@@ -47,19 +47,19 @@ History history_of(const std::vector<Row>& rows) {
   struct Moment {
     std::int64_t at;
     std::size_t row;
-    bool begins;
+    bool ends;
+    auto operator<=>(const Moment&) const = default;
   };
   std::vector<Moment> moments;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    moments.push_back({rows[i].from, i, true});
-    moments.push_back({rows[i].to < 0 ? rows[i].from : rows[i].to, i, false});
+    moments.push_back({rows[i].from, i, false});
+    moments.push_back({rows[i].to < 0 ? rows[i].from : rows[i].to, i, true});
   }
-  std::stable_sort(moments.begin(), moments.end(),
-                   [](const Moment& a, const Moment& b) { return a.at < b.at; });
+  std::sort(moments.begin(), moments.end());
   History history;
   std::vector<OperationId> ids(rows.size());
-  for (const auto& [at, row, begins] : moments) {
-    if (begins) {
+  for (const auto& [at, row, ends] : moments) {
+    if (!ends) {
       Invocation invocation = rows[row].invocation;
       invocation.client = static_cast<std::uint32_t>(row + 1);
       ids[row] = history.invoke(invocation, Nanos{at});
@@ -241,6 +241,14 @@ TEST(WrongHistory, ASwapFailsThoughNobodyElseWrote) {
   expect_wrong({put(1, 10, 20), cas(1, 2, kNotSwapped, 30, 40), get(1, 50, 60)}, 2);
 }
 
+TEST(WrongHistory, ASwapFailsOnAValueThatWasOverwritten) {
+  expect_wrong({put(5, 10, 20), put(6, 21, 22), put(1, 23, 24), cas(1, 2, kNotSwapped, 30, 40)}, 2);
+}
+
+TEST(WrongHistory, ADeleteIsUndoneAndDoneAgain) {
+  expect_wrong({erase(10, 20), put(1, 30, 40), get(1, 50, 60), get(0, 70, 80)}, 2);
+}
+
 TEST(WrongHistory, ASwapIsAppliedTwice) {
   expect_wrong(
       {put(1, 10, 20), cas(1, 2, kSwapped, 30, 40), cas(2, 1, kSwapped, 50, 60), get(2, 70, 80)},
@@ -319,6 +327,16 @@ TEST(Account, DoesNotExplainWhereAChainOfSwapsBegan) {
   EXPECT_EQ(violation->operations.size(), 3u) << violation->account;
 }
 
+TEST(Account, BlamesNobodyWhoReadWhatWasWrittenLater) {
+  const auto violation =
+      check(history_of({put(1, 10, 20), get(2, 15, 100), get(0, 30, 40), put(2, 50, 60)}));
+  ASSERT_TRUE(violation);
+  EXPECT_EQ(violation->account,
+            "key 0: no order explains the answers of 2 operations\n"
+            "  client 1  put 1          10..20  |==|\n"
+            "  client 3  get -> absent  30..40        |==|\n");
+}
+
 // Unknown swaps between few values, of which no order explains the last read: every subset counts.
 std::vector<Row> hard_rows() {
   std::vector<Row> rows;
@@ -334,6 +352,15 @@ TEST(Budget, WhenItRunsOutTheHistoryIsUndecidedNotRight) {
   ASSERT_TRUE(violation);
   EXPECT_EQ(violation->kind, Violation::Kind::kUndecided);
   EXPECT_EQ(violation->account, "key 0: undecided after 10 steps over 37 operations\n");
+}
+
+TEST(Budget, OfUndecidedKeysTheLowestIsNamed) {
+  std::vector<Row> rows = hard_rows();
+  for (const Row& row : hard_rows()) rows.push_back(row.on(1));
+  const auto violation = check(history_of(rows), {.steps_max_per_key = 10});
+  ASSERT_TRUE(violation);
+  EXPECT_EQ(violation->kind, Violation::Kind::kUndecided);
+  EXPECT_EQ(violation->key, 0u);
 }
 
 TEST(Budget, AViolationOfALaterKeyComesBeforeAnUndecidedOne) {

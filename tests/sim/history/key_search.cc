@@ -81,10 +81,6 @@ class KeySearch {
     bool optional;
     std::uint32_t index;
   };
-  struct Taken {
-    Move move;
-    ValueIndex value_before;
-  };
   struct Frame {
     std::size_t taken_count;
     std::size_t moves_begin, moves_next;
@@ -113,7 +109,7 @@ class KeySearch {
   std::vector<std::uint32_t> readers_left_;  // by value: required ones that demand it
   std::vector<std::uint32_t> writers_left_;  // by value: of both kinds
 
-  std::vector<Taken> taken_;
+  std::vector<Move> taken_;
   std::vector<Move> moves_;
   std::vector<Frame> frames_;
   std::vector<std::uint32_t> waiting_;  // eligible, and not answered by the present value
@@ -218,18 +214,13 @@ void KeySearch::collect_required(std::uint32_t index) {
   moves_.push_back({false, index});
 }
 
-// Rule 3. One that must take effect serves as well as one that may, and is never in its way.
+// Rule 3.
 void KeySearch::collect_optional(EventNumber horizon) {
-  const std::size_t required_end = moves_.size();
   for (std::uint32_t i = 0; i < optional_.size(); ++i) {
     const Effect& effect = optional_[i].effect;
     if (!optional_[i].is_eligible(horizon) || effect.written == value_) continue;
     if (!effect.accepts(value_) || !may_leave_for(effect, false)) continue;
-    bool in_vain = !is_awaited(effect.written, horizon);
-    for (std::size_t j = frames_.back().moves_begin; j < required_end && effect.is_blind(); ++j) {
-      in_vain |= required_[moves_[j].index].effect == effect;
-    }
-    if (!in_vain) moves_.push_back({true, i});
+    if (is_awaited(effect.written, horizon)) moves_.push_back({true, i});
   }
 }
 
@@ -255,7 +246,7 @@ void KeySearch::count(const Effect& effect, bool required, std::uint32_t by) {
 }
 
 void KeySearch::take(Move move) {
-  taken_.push_back({move, value_});
+  taken_.push_back(move);
   const Effect& effect =
       move.optional ? optional_[move.index].effect : required_[move.index].effect;
   count(effect, !move.optional, ~std::uint32_t{0});
@@ -270,14 +261,14 @@ void KeySearch::take(Move move) {
   --required_left_;
 }
 
-// Undoes the latest take(): the links of what was unlinked still lead to its neighbours.
+// Undoes the latest take(): the links of what was unlinked still lead to its neighbours. The value
+// need not be restored: what is tried next is a write.
 void KeySearch::take_back() {
-  const auto [move, value_before] = taken_.back();
+  const Move move = taken_.back();
   taken_.pop_back();
   const Effect& effect =
       move.optional ? optional_[move.index].effect : required_[move.index].effect;
   count(effect, !move.optional, 1);
-  value_ = value_before;
   if (move.optional) {
     --optional_[move.index].taken;
     return;

@@ -125,7 +125,7 @@ bool writes(const Operation& operation) {
     case Kind::kCompareAndSwap:
       break;
   }
-  return demand(operation) == Demand::kEqual && operation.argument != operation.expected;
+  return demand(operation) == Demand::kEqual;
 }
 
 bool could_see(const Operation& witness, const Operation& write, EventNumber overwritten) {

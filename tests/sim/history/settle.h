@@ -31,7 +31,7 @@ enum class Demand : std::uint8_t { kNothing, kEqual, kOther };
 Demand demand(const Operation& operation);
 // What the value was compared with, for a demand other than kNothing.
 std::uint64_t compared(const Operation& operation);
-// Whether it writes when it takes effect. A CAS that replaces a value by itself does not.
+// Whether it writes when it takes effect.
 bool writes(const Operation& operation);
 
 // Whether `witness` may owe its answer to `write`: it accepts the value and may come after the

@@ -30,7 +30,7 @@ LinkConfig link_config(NodeId self, NodeId peer) {
   config.queue_messages_max = 128;
   config.window_messages = 128;
   config.window_bytes = 256 * 1024;
-  config.held_frames_max = 64;
+  config.held_frames_max = 256;  // an eighth of it makes up one message: 45 KB
   config.flight_frames_max = 128;
   config.hello_interval = milliseconds(5);
   config.keepalive_interval = milliseconds(60);
