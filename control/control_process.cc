@@ -18,6 +18,9 @@ namespace {
 
 using asio::use_awaitable;
 
+// Between tries of what the dataplane would not change.
+constexpr Nanos kReconcilePause = seconds(10);
+
 // What goes wrong in a coroutine and nobody there expected ends the loop, and the process.
 void rethrow(std::exception_ptr error) {
   if (error) std::rethrow_exception(error);
@@ -115,6 +118,7 @@ void ControlProcess::tick() {
   refresh();
   const Nanos now = monotonic_now();
   state_.tick(now);
+  maybe_reconcile(now);
   tell_others(now);
   note_changes();
   tell_service_manager();
@@ -218,10 +222,11 @@ void ControlProcess::tell_service_manager() {
 void ControlProcess::on_attached() {
   state_.on_attached(monotonic_now());
   log_.info("attached to the dataplane", {{"process", channel_.dataplane_process()}});
-  if (last_dataplane_ != 0 && last_dataplane_ != channel_.dataplane_process()) {
-    configuration_.on_new_dataplane();
-  }
-  last_dataplane_ = channel_.dataplane_process();
+  const std::string text = channel_.started_config();
+  const auto started = parse_config(text, "the dataplane's configuration");
+  if (!started.ok() && !text.empty()) log_.warning(std::string(started.status().message()));
+  configuration_.on_dataplane(started.ok() ? std::optional(*started) : std::nullopt);
+  next_reconcile_ = Nanos{};
   refresh();
   tell_service_manager();
 }
@@ -264,7 +269,31 @@ void ControlProcess::on_config() {
   state_.set_config(config, configuration_.version(), monotonic_now());
   log_.set_level(config.control.log_level);
   log_.set_format(config.control.log_format);
-  log_.info("configuration changed", {{"version", configuration_.version()}});
+  state_.set_gaps(configuration_.gaps());
+  if (configuration_.version() == told_version_) return;
+  told_version_ = configuration_.version();
+  log_.info("configuration changed", {{"version", told_version_}});
+}
+
+// Whether the dataplane runs as configured is looked at again and again, and not only when it
+// attaches: so whatever drove them apart, they come together.
+void ControlProcess::maybe_reconcile(Nanos now) {
+  if (!state_.is_attached() || !state_.has_report() || configuration_.is_changing()) return;
+  if (now < next_reconcile_ || state_.report().time <= stepper_.last_taken()) return;
+  std::vector<ConfigStep> steps = differences(state_.report(), configuration_.running());
+  if (steps.empty() && configuration_.gaps().unmet.empty()) return;
+  asio::co_spawn(loop_, reconcile(std::move(steps)), rethrow);
+}
+
+asio::awaitable<void> ControlProcess::reconcile(std::vector<ConfigStep> steps) {
+  for (const ConfigStep& step : steps) {
+    log_.info("the dataplane differs from the configuration", {{"mend", step.describe()}});
+  }
+  co_await configuration_.reconcile(std::move(steps));
+  const ConfigGaps gaps = configuration_.gaps();
+  for (const std::string& unmet : gaps.unmet) log_.warning(unmet);
+  if (!gaps.unmet.empty()) next_reconcile_ = monotonic_now() + kReconcilePause;
+  state_.set_gaps(gaps);
 }
 
 void ControlProcess::reload() { asio::co_spawn(loop_, read_file_again(), rethrow); }

@@ -315,6 +315,7 @@ LocalFacts NodeModel::local_facts() const {
   facts.away_reason = away_reason_;
   facts.away_since = attached_since_;
   if (is_still()) facts.still_for = still_for_;
+  facts.gaps = gaps_;
   if (!has_report_) return facts;
   facts.port_up = report_->port_up;
   facts.port_since = report_->port_since;

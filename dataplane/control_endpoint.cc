@@ -205,6 +205,7 @@ std::uint32_t ControlEndpoint::poll(Nanos now, Sender& sender) {
     node_.report(report_);
     report_.time = now;
     report_.loop = loop_.statistics().report();
+    report_.idle = loop_.idle();
     channel_->write_report(report_);
     report_time_ = now + kReportInterval;
   }

@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "dataplane/base/limits.h"
+#include "dataplane/config.h"
 #include "dataplane/core/link.h"
 #include "dataplane/net/stack.h"
 #include "drivers/port.h"
@@ -35,6 +36,8 @@ struct LoopReport {
 struct NodeReport {
   struct LinkRow {
     NodeId peer;
+    Ipv4Address address;
+    std::uint16_t port = 0;
     LinkState state = LinkState::kConnecting;
     bool has_stalled = false;  // messages wait here for a program that does not read
     Nanos since;               // of `state`
@@ -51,6 +54,9 @@ struct NodeReport {
   bool port_up = false;
   Nanos port_since;                             // of port_up
   std::uint32_t buffers = 0, buffers_free = 0;  // of the packet pool
+  // As they are now: control may have changed them since the start.
+  Nanos dead_after;
+  IdlePolicy idle = IdlePolicy::kAdaptive;
   std::uint64_t link_count = 0;
   std::array<LinkRow, kNodesMax> links;  // the first link_count count
 };

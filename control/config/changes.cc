@@ -154,6 +154,20 @@ std::vector<ConfigStep> steps_between(const NodeConfig& before, const NodeConfig
   return steps;
 }
 
+std::vector<ConfigStep> differences(const NodeReport& report, const NodeConfig& wanted) {
+  NodeConfig reported = wanted;
+  reported.cluster_nodes.clear();
+  for (std::size_t i = 0; i < report.link_count; ++i) {
+    const NodeReport::LinkRow& link = report.links[i];
+    reported.cluster_nodes.push_back(
+        {.node_id = link.peer, .name = {}, .zone = {}, .address = link.address, .port = link.port});
+  }
+  reported.limits.dead_after_ms =
+      static_cast<std::uint32_t>(report.dead_after.count / milliseconds(1).count);
+  reported.cpu.idle = report.idle;
+  return steps_between(reported, wanted);
+}
+
 NodeConfig with_runtime_changes(const NodeConfig& running, const NodeConfig& applied) {
   NodeConfig config = running;
   config.cluster_name = applied.cluster_name;
@@ -167,8 +181,8 @@ NodeConfig with_runtime_changes(const NodeConfig& running, const NodeConfig& app
   return config;
 }
 
-NodeConfig with_new_dataplane(const NodeConfig& running, const NodeConfig& applied) {
-  NodeConfig config = applied;
+NodeConfig with_new_dataplane(const NodeConfig& running, const NodeConfig& started) {
+  NodeConfig config = started;
   config.host.socket = running.host.socket;
   config.metrics = running.metrics;
   config.control.socket = running.control.socket;

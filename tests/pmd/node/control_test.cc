@@ -33,6 +33,7 @@ struct ControlSide {
     host::HostServerConfig config;
     config.socket = socket;
     config.self = node.sender().self();
+    config.started_config = "as it was started";
     server = *host::HostServer::create(config);
     commands = std::make_unique<HostCommands>(*server);
     endpoint = std::make_unique<ControlEndpoint>(node, loop, changes,
@@ -252,6 +253,11 @@ TEST_F(Control, TimersAndIdlePolicyChangeWithinTheirRange) {
   EXPECT_EQ(result_of(ask(0, ControlCommandKind::kSetIdle, 0, 1)), ControlResult::kDone);
   EXPECT_EQ(sides_[0]->told_idle, IdlePolicy::kPoll);
   EXPECT_EQ(result_of(ask(0, ControlCommandKind::kSetIdle, 0, 2)), ControlResult::kMalformed);
+  auto report = std::make_unique<NodeReport>();
+  EXPECT_TRUE(run_until([&] {
+    return sides_[0]->attachment->read_report(*report) && report->idle == IdlePolicy::kPoll &&
+           report->dead_after == milliseconds(100);
+  })) << "what control set is reported";
   // The new time holds: a peer that falls silent is dead after 100 ms, not after a second.
   nodes_[1].reset();
   sides_[1].reset();
@@ -317,7 +323,10 @@ TEST_F(Control, TheReportCountsWhatTheNodeDid) {
     return sides_[0]->attachment->read_report(*report) && report->link_count == 1 &&
            report->links[0].statistics.outcomes[static_cast<int>(Outcome::kDelivered)] == 1;
   }));
+  EXPECT_EQ(sides_[0]->attachment->started_config(), "as it was started");
   EXPECT_EQ(report->links[0].peer, NodeId{2});
+  EXPECT_EQ(report->links[0].address, Ipv4Address{0x0a4d0002u});
+  EXPECT_EQ(report->links[0].port, kUdpPortDefault);
   EXPECT_EQ(report->links[0].state, LinkState::kUp);
   EXPECT_GE(report->links[0].statistics.round_trip.count(), 1u);
   EXPECT_EQ(report->buffers, 2'047u);

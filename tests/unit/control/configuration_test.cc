@@ -123,9 +123,58 @@ TEST_F(ConfigurationTest, ChangesAtOnceWhatCanAndNamesWhatTakesARestart) {
   EXPECT_EQ(configuration_->applied().limits.queue_messages, 4'096u);
   EXPECT_EQ(Json::parse(read_file(path_)), next);
   EXPECT_EQ(Json::parse(read_file(previous_path(path_))), small());
-  configuration_->on_new_dataplane();
+  EXPECT_EQ(configuration_->gaps().restarts.at("ringroad-dataplane"),
+            std::vector<std::string>{"/limits/queue_messages"});
+  configuration_->on_dataplane(std::nullopt);
   EXPECT_EQ(configuration_->running().limits.queue_messages, 4'096u);
   EXPECT_NE(configuration_->running().host.socket, "/run/other.sock") << "read at control's start";
+}
+
+TEST_F(ConfigurationTest, TakesEachDifferenceForItselfAndNamesThoseThatWereNotTaken) {
+  recorder_.fails_at = "adding node 2";
+  const auto reconcile = [&](std::vector<ConfigStep> steps) {
+    asio::io_context loop;
+    asio::co_spawn(loop, configuration_->reconcile(std::move(steps)), asio::detached);
+    loop.run();
+  };
+  reconcile({{.kind = ConfigStep::Kind::kAddPeer, .peer = {.node_id = NodeId{2}}},
+             {.kind = ConfigStep::Kind::kAddPeer, .peer = {.node_id = NodeId{3}}}});
+  EXPECT_EQ(recorder_.taken, (std::vector<std::string>{"adding node 2", "adding node 3"}));
+  EXPECT_EQ(configuration_->gaps().unmet, std::vector<std::string>{"adding node 2: no room"});
+  reconcile({});
+  EXPECT_TRUE(configuration_->gaps().unmet.empty());
+}
+
+TEST(Differences, AreTheStepsFromWhatIsReportedToWhatIsWanted) {
+  NodeConfig wanted;
+  wanted.cluster_nodes = {{.node_id = NodeId{2}, .name = "two", .zone = "b", .address = {2}},
+                          {.node_id = NodeId{3}, .name = {}, .zone = {}, .address = {3}}};
+  const auto report = std::make_unique<NodeReport>();
+  report->dead_after = milliseconds(wanted.limits.dead_after_ms);
+  report->link_count = 2;
+  for (std::uint16_t i = 0; i < 2; ++i) {
+    report->links[i].peer = NodeId{static_cast<std::uint16_t>(i + 2)};
+    report->links[i].address = wanted.cluster_nodes[i].address;
+    report->links[i].port = wanted.cluster_nodes[i].port;
+  }
+  const auto steps = [&] {
+    std::vector<std::string> words;
+    const std::vector<ConfigStep> found = differences(*report, wanted);
+    for (const ConfigStep& step : found) words.push_back(step.describe());
+    return words;
+  };
+  using Words = std::vector<std::string>;
+  EXPECT_EQ(steps(), Words{}) << "names are not the dataplane's to know";
+  report->links[1].port = 9;
+  EXPECT_EQ(steps(), (Words{"removing node 3", "adding node 3"}));
+  report->link_count = 1;
+  EXPECT_EQ(steps(), Words{"adding node 3"});
+  wanted.cluster_nodes.clear();
+  EXPECT_EQ(steps(), Words{"removing node 2"});
+  report->link_count = 0;
+  report->idle = IdlePolicy::kPoll;
+  report->dead_after = milliseconds(7);
+  EXPECT_EQ(steps(), (Words{"setting /limits/dead_after_ms to 1000", "setting /cpu/idle"}));
 }
 
 TEST_F(ConfigurationTest, SaysWhatWouldChangeAndChangesNothing) {

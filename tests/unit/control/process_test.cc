@@ -57,7 +57,12 @@ class ProcessTest : public testing::Test {
 
   // A dataplane whose links to nodes 2 and 3 are up, and a program attached to it.
   void start_dataplane() {
-    dataplane_ = std::make_unique<FakeDataplane>(directory_ / "node-1.sock");
+    prepare_report();
+    launch_dataplane();
+    ASSERT_TRUE(becomes_true([this] { return links_up() == 2; }));
+  }
+
+  void prepare_report() {
     report_.time = monotonic_now();
     report_.started = report_.time - seconds(60);
     report_.port_up = true;
@@ -69,13 +74,23 @@ class ProcessTest : public testing::Test {
     report_.links[1].peer = kThree;
     for (int i = 0; i < 2; ++i) {
       auto& link = report_.links[static_cast<std::size_t>(i)];
+      link.address = Ipv4Address{0x0a000102u + static_cast<std::uint32_t>(i)};
+      link.port = kUdpPortDefault;
       link.state = LinkState::kUp;
       link.since = report_.started;
       link.statistics.smoothed_rtt = microseconds(40);
       link.statistics.round_trip.record(40'000, 100);
       link.statistics.outcomes[1] = 5;
     }
+    report_.dead_after = seconds(1);
+    report_.idle = IdlePolicy::kAdaptive;
     report_.stack.drops[static_cast<std::size_t>(DropReason::kUdpChecksum)] = 3;
+  }
+
+  void launch_dataplane(const std::string& started_config = "",
+                        FakeDataplane::Handler handler = {}) {
+    dataplane_ = std::make_unique<FakeDataplane>(directory_ / "node-1.sock", kOne, started_config);
+    dataplane_->on_command(std::move(handler));
     dataplane_->set_report(report_);
     auto applications = std::make_unique<host::ApplicationsReport>();
     applications->count = 1;
@@ -83,7 +98,6 @@ class ProcessTest : public testing::Test {
     applications->rows[0].attached = static_cast<std::uint64_t>(report_.started.count);
     std::memcpy(applications->rows[0].name, "gen\xff", 4);  // a program may call itself anything
     dataplane_->set_applications(*applications);
-    ASSERT_TRUE(becomes_true([this] { return links_up() == 2; }));
   }
 
   Json call(const std::string& method, const Json& params = Json::object()) {
@@ -97,6 +111,23 @@ class ProcessTest : public testing::Test {
   std::string kind_of(const Json& answer) {
     return answer.contains("error") ? answer["error"]["data"]["kind"].get<std::string>()
                                     : answer.dump();
+  }
+  // What the dataplane was told to change, in words.
+  std::vector<std::string> told() {
+    std::vector<std::string> words;
+    for (const auto& command : dataplane_->commands()) {
+      const std::string node = std::to_string(command.node);
+      if (command.kind == ControlCommandKind::kAddPeer) words.push_back("add " + node);
+      if (command.kind == ControlCommandKind::kRemovePeer) words.push_back("remove " + node);
+      if (command.kind == ControlCommandKind::kSetIdle) words.push_back("idle");
+      if (command.kind == ControlCommandKind::kSetDeadAfter) words.push_back("dead after");
+    }
+    return words;
+  }
+  // The first of what node.status names as different from the configuration.
+  std::string gap() {
+    const Json gaps = call("node.status")["config_gaps"];
+    return gaps.empty() ? "" : gaps[0].get<std::string>();
   }
   int links_up() { return call("node.status")["links_up"].get<int>(); }
   bool is_attached() { return call("node.status")["dataplane"]["attached"].get<bool>(); }
@@ -279,6 +310,83 @@ TEST_F(ProcessTest, CountsEventsThatNoDataplaneOfItsBuildPosts) {
     return snapshot.malformed_events == 3;
   }));
   EXPECT_TRUE(is_attached());
+}
+
+// A dataplane that runs on while the file was edited and control was down: node 2 has moved, node 3
+// is new, node 4 is gone, and both settings differ.
+TEST_F(ProcessTest, BringsADataplaneThatDiffersToTheConfiguration) {
+  prepare_report();
+  report_.links[0].address = Ipv4Address{0x0a000163u};
+  report_.links[1].peer = NodeId{4};
+  report_.dead_after = milliseconds(50);
+  report_.idle = IdlePolicy::kPoll;
+  launch_dataplane();
+  const std::vector<std::string> steps = {"remove 2", "remove 4",   "add 2",
+                                          "add 3",    "dead after", "idle"};
+  EXPECT_TRUE(becomes_true([&] { return told() == steps; })) << testing::PrintToString(told());
+  ASSERT_TRUE(becomes_true([this] { return call("link.list")["links"].size() == 2; }));
+  const Json links = call("link.list")["links"];
+  EXPECT_EQ(links[0]["address"], "10.0.1.2");
+  EXPECT_EQ(links[1]["address"], "10.0.1.3");
+  EXPECT_EQ(gap(), "");
+  // Two looks later, since links that are up are told to once a look, nothing more was changed.
+  prepare_report();
+  dataplane_->set_report(report_);
+  EXPECT_TRUE(becomes_true([this] {
+    return std::ranges::count(dataplane_->commands(), ControlCommandKind::kSend,
+                              &host::ControlCommand::kind) >= 4;
+  }));
+  EXPECT_EQ(told(), steps);
+}
+
+TEST_F(ProcessTest, NamesWhatTheDataplaneWouldNotChange) {
+  prepare_report();
+  report_.link_count = 1;
+  launch_dataplane("", [](const host::ControlCommand& command) -> FakeDataplane::Reply {
+    return {.result = command.kind == ControlCommandKind::kAddPeer ? ControlResult::kNoRoom
+                                                                   : ControlResult::kDone};
+  });
+  EXPECT_TRUE(becomes_true([this] {
+    return gap().starts_with(
+        "its dataplane differs from the configuration: adding node 3: memory for another peer");
+  })) << gap();
+  const Json problems = call("cluster.status")["problems"];
+  EXPECT_TRUE(std::ranges::any_of(problems, [](const Json& problem) {
+    return problem["text"].get<std::string>().find("adding node 3") != std::string::npos;
+  })) << problems;
+}
+
+TEST_F(ProcessTest, NamesWhatTakesARestartOfTheDataplane) {
+  const auto config = read_config(path_);
+  NodeConfig started = *config;
+  started.limits.queue_messages = 4'096;
+  started.cluster_name = "renamed";  // control's to tell, and so no difference
+  started.host.group = "staff";
+  prepare_report();
+  launch_dataplane(print_config(started));
+  EXPECT_TRUE(becomes_true([this] {
+    return gap() ==
+           "/host/group, /limits/queue_messages change only at a restart of ringroad-dataplane";
+  })) << gap();
+  dataplane_.reset();
+  launch_dataplane(print_config(*config));
+  EXPECT_TRUE(becomes_true([this] { return is_attached() && gap().empty(); })) << gap();
+}
+
+TEST_F(ProcessTest, ReadsTheFileAgainWhenADataplaneAttaches) {
+  Json document = Json::parse(std::ifstream(path_));
+  document["cluster_nodes"].push_back({{"node_id", 4}, {"endpoints", {{{"address", "10.0.1.4"}}}}});
+  std::ofstream(path_) << document;
+  start_dataplane();
+  EXPECT_TRUE(becomes_true([this] { return told() == std::vector<std::string>{"add 4"}; }));
+  EXPECT_EQ(call("cluster.members")["members"].size(), 4u);
+  EXPECT_EQ(call("config.get")["version"], 2);
+  dataplane_.reset();
+  std::ofstream(path_) << "{";
+  ASSERT_TRUE(becomes_true([this] { return !is_attached(); }));
+  start_dataplane();
+  EXPECT_NE(gap().find("its configuration file is wrong"), std::string::npos) << gap();
+  EXPECT_EQ(call("cluster.members")["members"].size(), 4u) << "what was read before is in force";
 }
 
 TEST_F(ProcessTest, AppliesAConfigurationAtTheDataplane) {
