@@ -143,8 +143,12 @@ void Capture::on_packet(const host::CapturedPacket& packet, std::span<const std:
   if (running_ != nullptr && capture.packets >= capture.request.packets_max) end("packets");
 }
 
+bool Capture::serves(const RpcClient& client) const {
+  return running_ != nullptr && running_->client.get() == &client;
+}
+
 bool Capture::stop(const RpcClient& client) {
-  if (running_ == nullptr || running_->client.get() != &client) return false;
+  if (!serves(client)) return false;
   // After the answer.
   asio::post(loop_, [this, capture = running_] {
     if (running_ == capture) end("stopped");
@@ -157,7 +161,7 @@ void Capture::on_detached() {
 }
 
 void Capture::on_hung_up(const RpcClient& client) {
-  if (running_ != nullptr && running_->client.get() == &client) end("stopped");
+  if (serves(client)) end("stopped");
 }
 
 void Capture::end(const char* reason) {

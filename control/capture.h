@@ -34,6 +34,8 @@ class Capture {
 
   // Its result, or why not: conflict, invalid parameters (the filter), unreachable.
   asio::awaitable<RpcResult> start(CaptureRequest request, std::shared_ptr<RpcClient> client);
+  // Whether the capture under way is `client`'s.
+  bool serves(const RpcClient& client) const;
   // False when `client` has none; capture.end follows.
   bool stop(const RpcClient& client);
 

@@ -170,6 +170,7 @@ void ControlProcess::snapshot(MetricsSnapshot& out) {
   out.rpc_errors = rpc.errors;
   out.rpc_connections = rpc.connections;
   out.rpc_refused = rpc.refused;
+  out.rpc_displaced = rpc.displaced;
 }
 
 void ControlProcess::tell_others(Nanos now) {

@@ -51,6 +51,8 @@ asio::awaitable<RpcResult> Methods::call(std::string method, Json params, Client
   co_return result;
 }
 
+bool Methods::serves(const RpcClient& client) const { return parts_.capture.serves(client); }
+
 void Methods::on_hung_up(const RpcClient& client) { parts_.capture.on_hung_up(client); }
 
 RpcResult Methods::discover(const Json&) { return parts_.interface.description(); }

@@ -6,12 +6,14 @@
 
 #include <chrono>
 #include <exception>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "asio/co_spawn.hpp"
 #include "asio/redirect_error.hpp"
 #include "asio/use_awaitable.hpp"
 #include "control/rpc/connection.h"
+#include "control/rpc/seats.h"
 #include "dataplane/host/listener.h"
 
 namespace ringroad::control {
@@ -97,14 +99,25 @@ void RpcServer::welcome(Protocol::socket socket) {
                               group_ ? absl::StrCat(" and the group \"", options_.group, "\"") : "",
                               " may use this socket")));
   }
-  if (connections_.size() >= options_.limits.connections_max) {
-    return refuse(socket, RpcError::busy(absl::StrCat("all ", options_.limits.connections_max,
-                                                      " connections are taken")));
-  }
-  auto connection = std::make_shared<Connection>(*this, std::move(socket));
+  if (connections_.size() >= options_.limits.connections_max) make_room();
+  auto connection = std::make_shared<Connection>(*this, std::move(socket), peer->user);
   connections_.insert(connection);
   ++counts_.connections;
   connection->start();
+}
+
+void RpcServer::make_room() {
+  std::vector<Seat> seats;
+  std::vector<std::shared_ptr<Connection>> holders;
+  for (const auto& connection : connections_) {
+    seats.push_back(connection->seat());
+    holders.push_back(connection);
+  }
+  const std::size_t displaced = choose_displaced(seats);
+  ++counts_.displaced;
+  log_.info("all connections of the control socket are taken: one makes room",
+            {{"user_id", seats[displaced].user}, {"busy", seats[displaced].is_busy}});
+  holders[displaced]->close();
 }
 
 // One line that fits an empty socket's buffer, if the client is still there.

@@ -42,6 +42,7 @@ TEST(NodeCollector, TellsEveryFigureUnderItsName) {
            R"(dist_control_attachments_total{node="1"} 2)",
            R"(dist_rpc_connections_total{node="1"} 3)",
            R"(dist_rpc_connections_refused_total{node="1"} 4)",
+           R"(dist_rpc_connections_displaced_total{node="1"} 6)",
            R"(dist_rpc_requests_total{node="1"} 5)",
            R"(dist_rpc_errors_total{node="1"} 6)",
            R"(dist_control_events_total{node="1"} 7)",

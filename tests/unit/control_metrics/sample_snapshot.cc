@@ -109,6 +109,7 @@ std::unique_ptr<MetricsSnapshot> attached_node() {
   snapshot->attachments = 2;
   snapshot->rpc_connections = 3;
   snapshot->rpc_refused = 4;
+  snapshot->rpc_displaced = 6;
   snapshot->rpc_requests = 5;
   snapshot->rpc_errors = 6;
   snapshot->events = 7;
