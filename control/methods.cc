@@ -196,7 +196,12 @@ asio::awaitable<RpcResult> Methods::capture_start(Json params, Client client) {
     co_return RpcError::not_found(absl::StrCat("no port has the index ", port));
   }
   CaptureRequest request;
-  request.filter = params.value("filter", std::string());
+  auto filter = PacketFilter::read(params.value("program", Json::array()));
+  if (!filter.ok()) {
+    co_return RpcError::invalid_params(
+        absl::StrCat("/params/program: ", std::string(filter.status().message())));
+  }
+  request.filter = *std::move(filter);
   request.packets_max = params.value("packets_max", request.packets_max);
   request.time_max = time_in(params, "seconds_max", 60);
   request.snap_bytes = params.value("snap_bytes", request.snap_bytes);

@@ -18,6 +18,7 @@
 
 namespace ringroad::control {
 namespace {
+#include "tools/ringroad/filter_text.h"
 
 using Json = nlohmann::json;
 using host::ControlCommandKind;
@@ -431,11 +432,10 @@ std::vector<std::byte> packet_to(std::uint16_t port) {
 
 TEST_F(ProcessTest, CapturesWhatTheFilterLetsThrough) {
   start_dataplane();
-  const Json wrong = client_->call("capture.start", {{"filter", "udp prot 1"}});
-  EXPECT_EQ(wrong["error"]["code"], -32602) << wrong;
   EXPECT_EQ(kind_of(call("capture.stop")), "not_found");
   EXPECT_EQ(kind_of(call("capture.start", {{"port", 1}})), "not_found");
-  const Json params = {{"filter", "udp port 8801"}, {"packets_max", 2}, {"snap_bytes", 60}};
+  const Json params = {
+      {"program", *cli::compile_filter("udp port 8801")}, {"packets_max", 2}, {"snap_bytes", 60}};
   EXPECT_EQ(call("capture.start", params)["link_type"], 1);
   TestClient other(directory_ / "control.sock");
   EXPECT_EQ(kind_of(other.call("capture.start")), "conflict");
@@ -484,3 +484,32 @@ TEST_F(ProcessTest, EndsACaptureWithItsTimeItsClientOrItsDataplane) {
 
 }  // namespace
 }  // namespace ringroad::control
+// Instructions and no text: nothing is compiled or looked up here, and no program can run for ever.
+TEST_F(ProcessTest, TakesNoFilterThatCouldHoldItUp) {
+  start_dataplane();
+  constexpr unsigned kLoad = 0x28, kJump = 0x05, kReturn = 0x06, kStore = 0x02;
+  const Json end = {kReturn, 0, 0, 1}, load = {kLoad, 0, 0, 12};
+  const struct {
+    const char* what;
+    Json program;
+  } kWrong[] = {
+      {"a text with a host's name", "host www.example.org"},
+      {"no end", {load}},
+      {"a jump to itself", {{kJump, 0, 0, 0xffffffff}, end}},
+      {"a jump back", {load, {kJump, 0, 0, 0xfffffffe}, end}},
+      {"a jump out of it", {{kJump, 0, 0, 1}, end}},
+      {"a write outside its memory", {{kStore, 0, 0, 99}, end}},
+      {"a code too large", {{0x10000, 0, 0, 0}, end}},
+      {"no instruction", {{kLoad, 0, 0}, end}},
+      {"too many", std::vector<Json>(PacketFilter::kInstructionsMax + 1, end)},
+      {"what libpcap loops for", *cli::compile_filter("ip6 protochain 17")},
+  };
+  for (const auto& wrong : kWrong) {
+    const Json answer = client_->call("capture.start", {{"program", wrong.program}});
+    EXPECT_EQ(answer["error"]["code"], -32602) << wrong.what << answer;
+  }
+  EXPECT_EQ(client_->call("capture.start", {{"filter", "host x"}})["error"]["code"], -32602);
+  const Json most = std::vector<Json>(PacketFilter::kInstructionsMax, end);
+  EXPECT_EQ(call("capture.start", {{"program", most}})["link_type"], 1);
+}
+
