@@ -96,8 +96,9 @@ RpcResult Methods::config_diff(const Json& params) {
   return parts_.configuration.diff(params.at("document"));
 }
 
-asio::awaitable<RpcResult> Methods::config_apply(Json params, Client) {
+asio::awaitable<RpcResult> Methods::config_apply(Json params, Client client) {
   ApplyRequest request{.document = params.at("document"),
+                       .by_owner = client->is_owner(),
                        .dry_run = params.value("dry_run", false)};
   if (params.contains("expected_version")) {
     request.expected_version = params["expected_version"].get<std::uint64_t>();
@@ -106,9 +107,9 @@ asio::awaitable<RpcResult> Methods::config_apply(Json params, Client) {
   co_return result;
 }
 
-asio::awaitable<RpcResult> Methods::config_rollback(Json params, Client) {
+asio::awaitable<RpcResult> Methods::config_rollback(Json params, Client client) {
   const bool dry_run = params.value("dry_run", false);
-  RpcResult result = co_await parts_.configuration.rollback(dry_run);
+  RpcResult result = co_await parts_.configuration.rollback(dry_run, client->is_owner());
   co_return result;
 }
 

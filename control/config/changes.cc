@@ -26,13 +26,15 @@ constexpr Effect kEffects[] = {
     {"/host/socket", kBoth},       {"", kDataplane},
 };
 
+// The value at `prefix`, or something in it.
+bool is_within(const std::string& pointer, const std::string& prefix) {
+  return pointer.starts_with(prefix) &&
+         (prefix.empty() || pointer.size() == prefix.size() || pointer[prefix.size()] == '/');
+}
+
 const char* restart_of(const std::string& pointer) {
   for (const Effect& effect : kEffects) {
-    const std::string prefix = effect.pointer;
-    if (pointer.starts_with(prefix) &&
-        (prefix.empty() || pointer.size() == prefix.size() || pointer[prefix.size()] == '/')) {
-      return effect.restart;
-    }
+    if (is_within(pointer, effect.pointer)) return effect.restart;
   }
   return kDataplane;
 }
@@ -96,6 +98,12 @@ bool has_peer(const NodeConfig& config, const PeerConfig& peer) {
 }
 
 }  // namespace
+
+bool is_owners(const std::string& pointer) {
+  static constexpr const char* kOwners[] = {"/eal_extra", "/host/group", "/control/group"};
+  return std::ranges::any_of(kOwners,
+                             [&](const char* prefix) { return is_within(pointer, prefix); });
+}
 
 Json document_of(const NodeConfig& config) { return Json::parse(print_config(config)); }
 

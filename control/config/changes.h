@@ -25,6 +25,11 @@ struct ConfigChange {
 // Peers first, then the rest by pointer.
 std::vector<ConfigChange> changes_between(const NodeConfig& before, const NodeConfig& after);
 
+// Whether only root and the user that control runs as may change it, and not every member of the
+// control group: what lets code into the dataplane (EAL's arguments load drivers), and who may come
+// in at its sockets.
+bool is_owners(const std::string& pointer);
+
 // One command to the dataplane, and how it is taken back.
 struct ConfigStep {
   enum class Kind : std::uint8_t { kAddPeer, kRemovePeer, kSetDeadAfter, kSetIdle };

@@ -1,5 +1,7 @@
 #include "control/config/configuration.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "control/config/config_file.h"
@@ -135,13 +137,15 @@ asio::awaitable<RpcResult> Configuration::apply(ApplyRequest request) {
   }
   const auto config = read(request.document.dump(), kDocument);
   if (!config.ok()) co_return invalid(config.status());
-  Plan plan{
-      .config = *config, .text = print_document(request.document), .dry_run = request.dry_run};
+  Plan plan{.config = *config,
+            .text = print_document(request.document),
+            .by_owner = request.by_owner,
+            .dry_run = request.dry_run};
   RpcResult result = co_await carry_out(std::move(plan));
   co_return result;
 }
 
-asio::awaitable<RpcResult> Configuration::rollback(bool dry_run) {
+asio::awaitable<RpcResult> Configuration::rollback(bool dry_run, bool by_owner) {
   const std::string path = previous_path(file_);
   const auto text = read_text(path);
   if (absl::IsNotFound(text.status())) {
@@ -151,7 +155,7 @@ asio::awaitable<RpcResult> Configuration::rollback(bool dry_run) {
   if (!text.ok()) co_return RpcError::failed(std::string(text.status().message()));
   const auto config = read(*text, path);
   if (!config.ok()) co_return RpcError::failed(std::string(config.status().message()));
-  Plan plan{.config = *config, .text = *text, .dry_run = dry_run};
+  Plan plan{.config = *config, .text = *text, .by_owner = by_owner, .dry_run = dry_run};
   RpcResult result = co_await carry_out(std::move(plan));
   co_return result;
 }
@@ -164,7 +168,7 @@ asio::awaitable<RpcResult> Configuration::reload() {
     file_fault_ = lines_of(config.status()).front();
     co_return invalid(config.status());
   }
-  Plan plan{.config = *config, .text = "", .writes_file = false};
+  Plan plan{.config = *config, .text = "", .by_owner = true, .writes_file = false};
   RpcResult result = co_await carry_out(std::move(plan));
   co_return result;
 }
@@ -172,6 +176,13 @@ asio::awaitable<RpcResult> Configuration::reload() {
 asio::awaitable<RpcResult> Configuration::carry_out(Plan plan) {
   if (is_changing_) co_return RpcError::conflict("another change is under way; try again");
   const std::vector<ConfigChange> changes = changes_between(applied_, plan.config);
+  const auto owners = std::ranges::find_if(
+      changes, [](const ConfigChange& change) { return is_owners(change.pointer); });
+  if (!plan.by_owner && owners != changes.end()) {
+    co_return RpcError::denied(absl::StrCat(owners->pointer,
+                                            ": only root and the user that ringroad-control runs "
+                                            "as may change it; nothing was changed"));
+  }
   if (!plan.writes_file) file_fault_.clear();  // it was read, and is right
   if (plan.dry_run || changes.empty()) co_return applied_json(changes, plan.dry_run);
 

@@ -45,6 +45,7 @@ class ConfigStepper {
 
 struct ApplyRequest {
   nlohmann::json document;
+  bool by_owner = false;  // else what changes.h says is the owner's is refused: denied
   bool dry_run = false;
   std::optional<std::uint64_t> expected_version = std::nullopt;
 };
@@ -73,7 +74,7 @@ class Configuration {
   nlohmann::json check(const nlohmann::json& document) const;
   RpcResult diff(const nlohmann::json& document) const;
   asio::awaitable<RpcResult> apply(ApplyRequest request);
-  asio::awaitable<RpcResult> rollback(bool dry_run);
+  asio::awaitable<RpcResult> rollback(bool dry_run, bool by_owner);
   // Reads the file again and applies it; the file stays as it is.
   asio::awaitable<RpcResult> reload();
 
@@ -81,6 +82,7 @@ class Configuration {
   struct Plan {
     NodeConfig config;
     std::string text;  // for the file
+    bool by_owner = false;
     bool writes_file = true;
     bool dry_run = false;
   };

@@ -31,6 +31,7 @@ class RpcServer::Connection final : public RpcClient,
 
   void notify(const std::string& name, const nlohmann::json& params) override;
   std::size_t waiting_bytes() const override { return waiting_bytes_; }
+  bool is_owner() const override { return control::is_owner(user_); }
 
  private:
   using Self = std::shared_ptr<Connection>;

@@ -35,7 +35,7 @@ RpcServer::~RpcServer() = default;
 
 absl::Status RpcServer::start() {
   std::string group = options_.group;
-  if (!group.empty()) group_ = find_group(group);
+  if (!group.empty()) group_ = host::find_group(group);
   if (!group.empty() && !group_) {
     log_.warning("no such group: only our own user and root may use the control socket",
                  {{"group", group}, {"mend", absl::StrCat("sudo groupadd --system ", group)}});

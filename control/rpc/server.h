@@ -34,6 +34,8 @@ class RpcClient {
   virtual void notify(const std::string& name, const nlohmann::json& params) = 0;
   // Bytes of answers and notifications that it has not taken yet.
   virtual std::size_t waiting_bytes() const = 0;
+  // Root, or the user that we run as, and not only a member of the group.
+  virtual bool is_owner() const = 0;
 
  protected:
   ~RpcClient() = default;

@@ -1,6 +1,9 @@
 // The whole control process against a dataplane made of the real channel: what each method answers,
 // held against the interface's description, and what happens when the dataplane dies and returns.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <fstream>
@@ -15,10 +18,10 @@
 #include "rpc_client.h"
 #include "spdlog/sinks/null_sink.h"
 #include "temporary_directory.h"
+#include "tools/ringroad/filter_text.h"
 
 namespace ringroad::control {
 namespace {
-#include "tools/ringroad/filter_text.h"
 
 using Json = nlohmann::json;
 using host::ControlCommandKind;
@@ -31,7 +34,7 @@ constexpr NodeId kOne{1}, kTwo{2}, kThree{3};
 
 class ProcessTest : public testing::Test {
  protected:
-  ProcessTest() {
+  explicit ProcessTest(const std::string& group = "") {
     std::ofstream(path_) << Json{
         {"local_node", {{"node_id", 1}, {"bind_address", "10.0.1.1"}}},
         {"cluster_nodes",
@@ -40,7 +43,7 @@ class ProcessTest : public testing::Test {
         {"security", {{"tls", {{"enabled", false}}}}},
         {"ports", {{{"kind", "memif"}, {"socket", "@fabric"}}}},
         {"host", {{"socket", directory_ / "node-1.sock"}}},
-        {"control", {{"socket", directory_ / "control.sock"}, {"group", ""}}},
+        {"control", {{"socket", directory_ / "control.sock"}, {"group", group}}},
         {"metrics", {{"listen", ""}}}};
     const auto config = read_config(path_);
     RR_CHECK(config.ok());
@@ -418,6 +421,30 @@ TEST_F(ProcessTest, AppliesAConfigurationAtTheDataplane) {
   EXPECT_EQ(call("config.check", {{"document", Json::object()}})["ok"], false);
 }
 
+class GroupProcessTest : public ProcessTest {
+ protected:
+  GroupProcessTest() : ProcessTest("nogroup") {}
+};
+
+TEST_F(GroupProcessTest, DeniesMembersOfTheGroupWhatIsTheOwners) {
+  if (::geteuid() != 0) GTEST_SKIP() << "another user is needed, and only root can become one";
+  start_dataplane();
+  ASSERT_EQ(::chmod((directory_ / ".").c_str(), 0755), 0);
+  Json document = Json::parse(std::ifstream(path_));
+  document["eal_extra"] = {"-d", "evil.so"};
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::setgid(65'534) != 0 || ::setuid(65'534) != 0) ::_exit(3);
+    TestClient client(directory_ / "control.sock");
+    const Json answer = client.call("config.apply", {{"document", document}});
+    ::_exit(answer.dump().find("\"denied\"") != std::string::npos ? 0 : 4);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  EXPECT_EQ(call("config.apply", {{"document", document}})["version"], 2) << "root may";
+}
+
 // Ethernet, IPv4, UDP to the port.
 std::vector<std::byte> packet_to(std::uint16_t port) {
   std::vector<std::byte> bytes(60);
@@ -465,25 +492,6 @@ TEST_F(ProcessTest, CapturesWhatTheFilterLetsThrough) {
   EXPECT_EQ(end["params"]["filtered"], 1);
 }
 
-TEST_F(ProcessTest, EndsACaptureWithItsTimeItsClientOrItsDataplane) {
-  start_dataplane();
-  call("capture.start", {{"seconds_max", 0.01}});
-  EXPECT_EQ(Json::parse(client_->line().value_or("{}"))["params"]["reason"], "seconds");
-  call("capture.start");
-  call("capture.stop");
-  EXPECT_EQ(Json::parse(client_->line().value_or("{}"))["params"]["reason"], "stopped");
-  {
-    TestClient other(directory_ / "control.sock");
-    EXPECT_TRUE(other.call("capture.start").contains("result"));
-  }
-  ASSERT_TRUE(becomes_true([this] { return call("capture.start").contains("link_type"); }))
-      << "whoever started the one before is gone";
-  dataplane_.reset();
-  EXPECT_EQ(Json::parse(client_->line().value_or("{}"))["params"]["reason"], "dataplane gone");
-}
-
-}  // namespace
-}  // namespace ringroad::control
 // Instructions and no text: nothing is compiled or looked up here, and no program can run for ever.
 TEST_F(ProcessTest, TakesNoFilterThatCouldHoldItUp) {
   start_dataplane();
@@ -513,3 +521,22 @@ TEST_F(ProcessTest, TakesNoFilterThatCouldHoldItUp) {
   EXPECT_EQ(call("capture.start", {{"program", most}})["link_type"], 1);
 }
 
+TEST_F(ProcessTest, EndsACaptureWithItsTimeItsClientOrItsDataplane) {
+  start_dataplane();
+  call("capture.start", {{"seconds_max", 0.01}});
+  EXPECT_EQ(Json::parse(client_->line().value_or("{}"))["params"]["reason"], "seconds");
+  call("capture.start");
+  call("capture.stop");
+  EXPECT_EQ(Json::parse(client_->line().value_or("{}"))["params"]["reason"], "stopped");
+  {
+    TestClient other(directory_ / "control.sock");
+    EXPECT_TRUE(other.call("capture.start").contains("result"));
+  }
+  ASSERT_TRUE(becomes_true([this] { return call("capture.start").contains("link_type"); }))
+      << "whoever started the one before is gone";
+  dataplane_.reset();
+  EXPECT_EQ(Json::parse(client_->line().value_or("{}"))["params"]["reason"], "dataplane gone");
+}
+
+}  // namespace
+}  // namespace ringroad::control
