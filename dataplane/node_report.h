@@ -33,6 +33,14 @@ struct LoopReport {
   std::uint64_t busy_ns = 0, sleep_ns = 0, run_ns = 0;
 };
 
+// What the control process told the node to do, and what it was told. Each command taken is
+// answered once, but for those of a control process that has gone, and those under way.
+struct ControlStatistics {
+  std::uint64_t commands = 0, answers = 0;
+  std::uint64_t unanswered = 0;        // whoever asked had gone
+  std::uint64_t messages_refused = 0;  // of other nodes' control processes: no room for them
+};
+
 struct NodeReport {
   struct LinkRow {
     NodeId peer;
@@ -51,6 +59,7 @@ struct NodeReport {
   NodeStatistics node;
   StackStatistics stack;
   PortStatistics port;
+  ControlStatistics control;
   bool port_up = false;
   Nanos port_since;                             // of port_up
   std::uint32_t buffers = 0, buffers_free = 0;  // of the packet pool

@@ -104,6 +104,21 @@ void add_waits(const NodeReport& report, const LinkStatistics& links, FamilyList
   const auto wait = [&](const char* reason, std::uint64_t value) {
     families.add(value, {{"reason", reason}});
   };
+void add_control(const ControlStatistics& control, FamilyList& families) {
+  families.counter("dist_control_commands_total",
+                   "Commands that the dataplane took from control processes.");
+  families.add(control.commands);
+  families.counter("dist_control_answers_total", "Of them, commands that were answered.");
+  families.add(control.answers);
+  families.counter("dist_control_unanswered_total",
+                   "Of them, commands whose control process had gone before their answer.");
+  families.add(control.unanswered);
+  families.counter("dist_control_messages_refused_total",
+                   "Messages of other nodes' control processes that found no room, since ours did "
+                   "not read.");
+  families.add(control.messages_refused);
+}
+
   wait("port_send_ring_full", report.port.send_ring_full);
   wait("port_receive_no_buffer", report.port.received_no_buffer);
   wait("send_no_buffer", report.node.no_buffer);
@@ -142,6 +157,7 @@ void add_loop(const NodeReport& report, FamilyList& families) {
 }
 
 }  // namespace
+  add_control(report.control, families);
 
 void add_node_families(const NodeReport& report, FamilyList& families) {
   const LinkStatistics links = sum_of_reasons(report);

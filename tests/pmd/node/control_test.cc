@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <vector>
 
 #include "dataplane/control_endpoint.h"
@@ -235,6 +236,75 @@ TEST_F(Control, ManyPingsAtOnceAreEachAnsweredOnce) {
   }
   for (const std::uint64_t request : asked) EXPECT_EQ(answers[request], 1);
   EXPECT_GE(done, 100) << "the others were refused as too many";
+}
+
+// More of all kinds than the events' ring could hold, while control does not read and another
+// node's messages come: what finds no room waits in the commands' ring, and nothing is lost or said
+// twice.
+TEST_F(Control, EachCommandIsAnsweredOnceHoweverLateItsControlProcessReads) {
+  attach(0);
+  attach(1);
+  sides_[0]->reads = false;
+  sides_[0]->has_room = false;
+  const auto post = [&](ControlCommandKind kind, std::uint16_t node, const std::string& payload) {
+    ControlCommand command{};
+    command.kind = kind;
+    command.node = node;
+    command.request = ++request_;
+    command.length = static_cast<std::uint32_t>(payload.size());
+    std::memcpy(command.payload, payload.data(), payload.size());
+    return sides_[0]->attachment->post_command(command);
+  };
+  std::map<std::uint64_t, int> answers;
+  bool is_full = false;
+  for (std::uint16_t i = 0; i < 200 && !is_full; ++i) {
+    const auto peer = static_cast<std::uint16_t>(3 + i % 60);
+    const bool took_all = post(ControlCommandKind::kAddPeer, peer, peer_at(peer)) &&
+                          post(ControlCommandKind::kPing, 2, "") &&
+                          post(ControlCommandKind::kResetLink, 9, "");
+    for (std::uint64_t k = request_ - 2; took_all && k <= request_; ++k) answers[k] = 0;
+    is_full = !took_all;
+    EXPECT_EQ(result_of(ask(1, ControlCommandKind::kPing, 1)), ControlResult::kDone);
+  }
+  EXPECT_TRUE(is_full) << "control is told that no more can be posted";
+  EXPECT_GT(answers.size(), host::kControlRing) << "those in both rings";
+  EXPECT_TRUE(nodes_[0]->arm()) << "commands that may not be taken keep no loop awake";
+  nodes_[0]->disarm();
+  sides_[0]->reads = true;
+  const auto is_answered = [&] {
+    for (const ControlEvent& event : sides_[0]->events) {
+      if (event.kind == ControlEventKind::kResult) ++answers[event.request];
+    }
+    sides_[0]->events.clear();
+    return std::ranges::all_of(answers, [](const auto& one) { return one.second > 0; });
+  };
+  ASSERT_TRUE(run_until(is_answered));
+  for (const auto& [request, count] : answers) EXPECT_EQ(count, 1) << request;
+  const auto report = std::make_unique<NodeReport>();
+  EXPECT_TRUE(run_until([&] {
+    return sides_[0]->attachment->read_report(*report) &&
+           report->control.commands == report->control.answers;
+  }));
+  EXPECT_EQ(report->control.unanswered, 0u);
+}
+
+TEST_F(Control, CountsCommandsWhoseControlProcessHasGone) {
+  attach(0);
+  nodes_[1].reset();  // so that a ping stays unanswered
+  sides_[1].reset();
+  ControlCommand command{};
+  command.kind = ControlCommandKind::kPing;
+  command.node = 2;
+  ASSERT_TRUE(sides_[0]->attachment->post_command(command));
+  nodes_[0]->poll(now_);
+  detach(0);
+  attach(0);
+  const auto report = std::make_unique<NodeReport>();
+  EXPECT_TRUE(run_until([&] {
+    return sides_[0]->attachment->read_report(*report) && report->control.unanswered == 1;
+  }));
+  EXPECT_EQ(report->control.commands, 1u);
+  EXPECT_EQ(report->control.answers, 0u);
 }
 
 TEST_F(Control, ALinkIsResetAndComesBack) {

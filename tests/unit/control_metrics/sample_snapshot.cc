@@ -41,6 +41,7 @@ void fill_node(NodeReport& report) {
                  .send_ring_full = 58,
                  .send_too_long = 59,
                  .link_changes = 60};
+  report.control = {.commands = 81, .answers = 82, .unanswered = 83, .messages_refused = 84};
   report.port_up = true;
   report.port_since = seconds(4'910);
   report.buffers = 8'192;
