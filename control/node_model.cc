@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "dataplane/core/frame.h"
-#include "dataplane/net/stack.h"
+#include "control/drops.h"
 
 namespace ringroad::control {
 namespace {
@@ -32,6 +31,16 @@ TrafficCounts counts_of(const host::ChannelCounts& counts) {
           .bytes_sent = counts.bytes_taken,
           .bytes_received = counts.bytes_received};
 }
+template <typename Wanted>
+CountsByReason counts_of_drops(const NodeReport& report, Wanted wanted) {
+  CountsByReason counts;
+  const std::vector<Drop> drops = drops_of(report);
+  for (const Drop& drop : drops) {
+    if (wanted(drop)) add(counts, drop.reason, drop.count);
+  }
+  return counts;
+}
+
 
 bool waits_for_credit(const NodeReport::LinkRow& link, std::size_t priority) {
   const Backpressure why = link.backpressure[priority];
@@ -63,14 +72,9 @@ const char* backpressure_name(Backpressure backpressure) {
 }
 
 CountsByReason port_drops(const NodeReport& report) {
-  CountsByReason counts;
-  add(counts, "too long for a buffer", report.port.received_too_long);
-  add(counts, "malformed descriptor", report.port.received_malformed);
-  add(counts, "too long for the peer", report.port.send_too_long);
-  for (std::size_t i = 1; i < static_cast<std::size_t>(DropReason::kCount); ++i) {
-    add(counts, drop_reason_name(static_cast<DropReason>(i)), report.stack.drops[i]);
-  }
-  return counts;
+  return counts_of_drops(report, [](const Drop& drop) {
+    return drop.layer == DropLayer::kPort || drop.layer == DropLayer::kStack;
+  });
 }
 
 CountsByReason port_waits(const NodeReport& report) {
@@ -81,30 +85,15 @@ CountsByReason port_waits(const NodeReport& report) {
 }
 
 CountsByReason frame_drops(const NodeReport& report) {
-  CountsByReason counts;
-  for (std::size_t i = 1; i < static_cast<std::size_t>(FrameError::kCount); ++i) {
-    add(counts, frame_error_name(static_cast<FrameError>(i)), report.node.frame_errors[i]);
-  }
-  add(counts, "no receiver", report.node.messages_no_receiver);
-  return counts;
+  return counts_of_drops(report, [](const Drop& drop) {
+    return drop.layer == DropLayer::kFrame || drop.layer == DropLayer::kMessage;
+  });
 }
 
 CountsByReason alarming_drops(const NodeReport& report) {
-  CountsByReason counts;
-  add(counts, "too long for a buffer", report.port.received_too_long);
-  add(counts, "malformed descriptor", report.port.received_malformed);
-  add(counts, "too long for the peer", report.port.send_too_long);
+  CountsByReason counts =
+      counts_of_drops(report, [](const Drop& drop) { return drop.is_alarming; });
   add(counts, "no buffer to send with", report.node.no_buffer);
-  for (std::size_t i = 1; i < static_cast<std::size_t>(DropReason::kCount); ++i) {
-    const auto reason = static_cast<DropReason>(i);
-    if (is_malformed(reason)) add(counts, drop_reason_name(reason), report.stack.drops[i]);
-  }
-  for (std::size_t i = 1; i < static_cast<std::size_t>(FrameError::kCount); ++i) {
-    const auto error = static_cast<FrameError>(i);
-    // Networks repeat frames, and a link that came back sees what is left of its last session.
-    if (error == FrameError::kSession || error == FrameError::kDuplicate) continue;
-    add(counts, frame_error_name(error), report.node.frame_errors[i]);
-  }
   return counts;
 }
 

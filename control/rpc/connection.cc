@@ -14,13 +14,13 @@
 #include "control/rpc/connection.h"
 
 #include <chrono>
-#include <exception>
 
 #include "absl/strings/str_cat.h"
 #include "asio/buffer.hpp"
 #include "asio/co_spawn.hpp"
 #include "asio/redirect_error.hpp"
 #include "asio/use_awaitable.hpp"
+#include "control/rethrow.h"
 #include "dataplane/base/check.h"
 #include "dataplane/config_fault.h"
 #include "dataplane/did_you_mean.h"
@@ -33,10 +33,6 @@ using asio::use_awaitable;
 using Clock = asio::steady_timer::clock_type;
 
 constexpr std::size_t kReadBytes = 64 * 1024;
-
-void rethrow(std::exception_ptr error) {
-  if (error) std::rethrow_exception(error);
-}
 
 // Waits until somebody cancels the timer.
 asio::awaitable<void> wait_for_call(asio::steady_timer& timer) {

@@ -5,13 +5,13 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <exception>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "asio/co_spawn.hpp"
 #include "asio/redirect_error.hpp"
 #include "asio/use_awaitable.hpp"
+#include "control/rethrow.h"
 #include "control/rpc/connection.h"
 #include "control/rpc/seats.h"
 #include "dataplane/host/listener.h"
@@ -54,9 +54,7 @@ absl::Status RpcServer::start() {
   asio::error_code error;
   acceptor_.assign(Protocol(), descriptor, error);
   if (error) return absl::InternalError(error.message());
-  asio::co_spawn(loop_, accept(), [](std::exception_ptr thrown) {
-    if (thrown) std::rethrow_exception(thrown);
-  });
+  asio::co_spawn(loop_, accept(), rethrow);
   return absl::OkStatus();
 }
 

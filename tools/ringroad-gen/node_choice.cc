@@ -1,6 +1,7 @@
 #include "tools/ringroad-gen/node_choice.h"
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <vector>
 
@@ -9,28 +10,31 @@
 #include "tools/ringroad-gen/quantity.h"
 
 namespace ringroad::gen {
-namespace {
-
-// node-<id>.sock in the runtime directory.
-std::vector<std::string> sockets_here() {
-  std::vector<std::string> sockets;
+std::vector<NodeId> nodes_here(std::string_view suffix) {
+  constexpr std::string_view kFront = "node-";
+  std::vector<NodeId> nodes;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator{runtime_directory(), error}) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with("node-") && name.ends_with(".sock") && !name.ends_with("-control.sock")) {
-      sockets.push_back(entry.path().string());
+  for (std::filesystem::directory_iterator at(runtime_directory(), error), end; !error && at != end;
+       at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    if (!name.starts_with(kFront) || !name.ends_with(suffix)) continue;
+    const char* last = name.data() + name.size() - suffix.size();
+    std::uint16_t id = 0;
+    const auto read = std::from_chars(name.data() + kFront.size(), last, id);
+    if (read.ec == std::errc{} && read.ptr == last && id >= 1 && id <= kNodesMax) {
+      nodes.push_back(NodeId{id});
     }
   }
-  std::ranges::sort(sockets);
-  return sockets;
+  std::ranges::sort(nodes);
+  return nodes;
 }
-
-}  // namespace
 
 absl::StatusOr<NodeChoice> choose_node(const std::string& text) {
   NodeChoice choice;
   if (text.empty()) {
-    const auto sockets = sockets_here();
+    std::vector<std::string> sockets;
+    const std::vector<NodeId> nodes = nodes_here(".sock");
+    for (const NodeId node : nodes) sockets.push_back(default_host_socket(node));
     if (sockets.empty()) {
       return absl::NotFoundError(absl::StrCat(
           "--node: no node runs here (no node-*.sock in ", runtime_directory(),
