@@ -1,3 +1,11 @@
+// From what is known to what is told. An answer is built whole, from the model and the time, and
+// never changes anything; whether it fits the description is the tests' to see, which hold each
+// against ringroad.rpc.json.
+//
+// Rules that hold for all: times are seconds, as the keys' ends say, and never negative; what is
+// not known is null and not 0; a table of reasons leaves out those that never happened; what has to
+// do with links is empty while no dataplane is attached, while counters are the last that were
+// read. Names come from the configuration, everything else about a link from the dataplane.
 #include "control/answers.h"
 
 #include <algorithm>

@@ -1,3 +1,17 @@
+// What happens when. The constructor builds all parts and touches nothing; start() takes the
+// sockets and spawns three coroutines, and from then on things happen for one of four reasons:
+//
+//   a second has passed    tick(): counters, rates, is the dataplane as configured, what others are
+//                          told, what is logged and told to systemd
+//   the channel says so    on_attached() and its kin
+//   somebody asks          Methods, which calls refresh() first so that answers are fresh
+//   a signal came          stop(), reload(), from main
+//
+// Everything of it runs on the one loop; shared_ is the copy that the metrics server's threads
+// read, under a lock that is held for a copy and no longer.
+//
+// The order of members is that of their dependence: each is handed only what stands before it, and
+// the metrics server, which calls back from threads of its own, ends first.
 #include "control/control_process.h"
 
 #include <systemd/sd-daemon.h>
@@ -5,12 +19,12 @@
 
 #include <bit>
 #include <chrono>
-#include <exception>
 
 #include "absl/strings/str_cat.h"
 #include "asio/co_spawn.hpp"
 #include "asio/redirect_error.hpp"
 #include "asio/use_awaitable.hpp"
+#include "control/rethrow.h"
 #include "dataplane/clock.h"
 
 namespace ringroad::control {
@@ -20,11 +34,6 @@ using asio::use_awaitable;
 
 // Between tries of what the dataplane would not change.
 constexpr Nanos kReconcilePause = seconds(10);
-
-// What goes wrong in a coroutine and nobody there expected ends the loop, and the process.
-void rethrow(std::exception_ptr error) {
-  if (error) std::rethrow_exception(error);
-}
 
 }  // namespace
 

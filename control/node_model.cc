@@ -1,3 +1,16 @@
+// What changes when. Three things move the model on, and nothing else does:
+//
+//   on_reports()  the dataplane's counters, as often as anybody looks; no rate changes by it
+//   tick()        once a second: rates are of the time between the reports of two ticks, by the
+//                 dataplane's own clock, and "for two ticks in a row" is what turns a moment's
+//                 waiting into a problem
+//   on_summary()  what another node's control process told
+//
+// A dataplane that went away leaves its last report, so that counters can still be told, but no
+// links and no rates; the next one begins from nothing. One that is attached and reports nothing
+// new stands still, and its rates are forgotten rather than repeated.
+//
+// Invariant: link_rates_ has a place for every id a report may name; ids outside are passed over.
 #include "control/node_model.h"
 
 #include <algorithm>
@@ -18,6 +31,16 @@ void add(CountsByReason& counts, const char* reason, std::uint64_t count) {
   if (count > 0) counts[reason] += count;
 }
 
+template <typename Wanted>
+CountsByReason counts_of_drops(const NodeReport& report, Wanted wanted) {
+  CountsByReason counts;
+  const std::vector<Drop> drops = drops_of(report);
+  for (const Drop& drop : drops) {
+    if (wanted(drop)) add(counts, drop.reason, drop.count);
+  }
+  return counts;
+}
+
 TrafficCounts counts_of(const LinkStatistics& link) {
   return {.messages_sent = link.messages_sent,
           .messages_received = link.messages_received,
@@ -31,16 +54,6 @@ TrafficCounts counts_of(const host::ChannelCounts& counts) {
           .bytes_sent = counts.bytes_taken,
           .bytes_received = counts.bytes_received};
 }
-template <typename Wanted>
-CountsByReason counts_of_drops(const NodeReport& report, Wanted wanted) {
-  CountsByReason counts;
-  const std::vector<Drop> drops = drops_of(report);
-  for (const Drop& drop : drops) {
-    if (wanted(drop)) add(counts, drop.reason, drop.count);
-  }
-  return counts;
-}
-
 
 bool waits_for_credit(const NodeReport::LinkRow& link, std::size_t priority) {
   const Backpressure why = link.backpressure[priority];
