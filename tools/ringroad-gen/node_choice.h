@@ -3,7 +3,6 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "dataplane/config.h"
@@ -16,10 +15,6 @@ struct NodeChoice {
   NodeId node;         // whose default socket, when the others are empty
   std::string medium;  // from the configuration; empty: not known
 };
-
-// The nodes that have a socket node-<id><suffix> in the runtime directory, ascending: ".sock" is
-// the programs' socket, "-control.sock" the control process's.
-std::vector<NodeId> nodes_here(std::string_view suffix);
 
 // `text` is a configuration file (a name ending in .json), a socket, a node id, or empty. NotFound
 // when it is empty and there is no node, or more than one, on this machine.

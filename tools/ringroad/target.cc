@@ -4,7 +4,7 @@
 
 #include "dataplane/config.h"
 #include "tools/ringroad-fabric/text.h"
-#include "tools/ringroad-gen/node_choice.h"
+#include "tools/ringroad-gen/nodes_here.h"
 #include "tools/ringroad/rpc_client.h"
 #include "tools/ringroad/tree.h"
 
