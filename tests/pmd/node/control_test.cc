@@ -268,8 +268,9 @@ TEST_F(Control, EachCommandIsAnsweredOnceHoweverLateItsControlProcessReads) {
   }
   EXPECT_TRUE(is_full) << "control is told that no more can be posted";
   EXPECT_GT(answers.size(), host::kControlRing) << "those in both rings";
-  EXPECT_TRUE(nodes_[0]->arm()) << "commands that may not be taken keep no loop awake";
-  nodes_[0]->disarm();
+  EXPECT_TRUE(run_until([&] { return sides_[0]->endpoint->arm(); }))
+      << "commands that may not be taken keep no loop awake";
+  sides_[0]->endpoint->disarm();
   sides_[0]->reads = true;
   const auto is_answered = [&] {
     for (const ControlEvent& event : sides_[0]->events) {
