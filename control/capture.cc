@@ -1,6 +1,5 @@
 #include "control/capture.h"
 
-#include <pcap/pcap.h>
 #include <time.h>
 
 #include <chrono>
@@ -15,7 +14,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kSnapMax = 65'535;
+constexpr int kEthernet = 1;  // libpcap's DLT_EN10MB
 // What may wait for the client before its packets are dropped.
 constexpr std::size_t kWaitingMax = 1024 * 1024;
 
@@ -28,41 +27,11 @@ Nanos wall_clock_offset() {
 
 }  // namespace
 
-// A compiled filter. Empty text lets everything through.
-struct Capture::Filter {
-  ~Filter() {
-    if (is_compiled) pcap_freecode(&program);
-  }
-
-  // Empty, or what libpcap has against it.
-  std::string compile(const std::string& text) {
-    pcap_t* handle = pcap_open_dead(DLT_EN10MB, kSnapMax);
-    if (handle == nullptr) return "no memory";
-    std::string fault;
-    if (pcap_compile(handle, &program, text.c_str(), 1, PCAP_NETMASK_UNKNOWN) != 0) {
-      fault = pcap_geterr(handle);
-    } else {
-      is_compiled = true;
-    }
-    pcap_close(handle);
-    return fault;
-  }
-
-  bool takes(std::uint32_t length, std::span<const std::byte> bytes) const {
-    return bpf_filter(program.bf_insns, reinterpret_cast<const unsigned char*>(bytes.data()),
-                      length, static_cast<unsigned>(bytes.size())) != 0;
-  }
-
-  bpf_program program{};
-  bool is_compiled = false;
-};
-
 struct Capture::Running {
   explicit Running(asio::io_context& loop) : timer(loop) {}
 
   CaptureRequest request;
   std::shared_ptr<RpcClient> client;
-  Filter filter;
   asio::steady_timer timer;
   bool is_live = false;  // the dataplane has said yes
   Nanos begun, offset;
@@ -81,8 +50,6 @@ asio::awaitable<RpcResult> Capture::start(CaptureRequest request,
     co_return RpcError::conflict("a capture runs already, of this connection or another");
   }
   auto capture = std::make_shared<Running>(loop_);
-  const std::string fault = capture->filter.compile(request.filter);
-  if (!fault.empty()) co_return RpcError::invalid_params(absl::StrCat("/params/filter: ", fault));
   capture->request = std::move(request);
   capture->client = std::move(client);
   capture->begun = monotonic_now();
@@ -116,7 +83,7 @@ asio::awaitable<RpcResult> Capture::start(CaptureRequest request,
   capture->timer.async_wait([this, capture](asio::error_code error) {
     if (!error && running_ == capture) end("seconds");
   });
-  co_return Json{{"schema_version", 1}, {"link_type", DLT_EN10MB}, {"port_name", "port0"}};
+  co_return Json{{"schema_version", 1}, {"link_type", kEthernet}, {"port_name", "port0"}};
 }
 
 void Capture::on_packet(const host::CapturedPacket& packet, std::span<const std::byte> bytes) {
@@ -125,7 +92,7 @@ void Capture::on_packet(const host::CapturedPacket& packet, std::span<const std:
   Running& capture = *running_;
   if ((packet.direction & capture.request.directions) == 0) return;
   const std::uint32_t length = std::max(packet.length, static_cast<std::uint32_t>(bytes.size()));
-  if (!capture.filter.takes(length, bytes)) {
+  if (!capture.request.filter.takes(length, bytes)) {
     ++capture.filtered;
     return;
   }
@@ -143,8 +110,12 @@ void Capture::on_packet(const host::CapturedPacket& packet, std::span<const std:
   if (running_ != nullptr && capture.packets >= capture.request.packets_max) end("packets");
 }
 
+bool Capture::serves(const RpcClient& client) const {
+  return running_ != nullptr && running_->client.get() == &client;
+}
+
 bool Capture::stop(const RpcClient& client) {
-  if (running_ == nullptr || running_->client.get() != &client) return false;
+  if (!serves(client)) return false;
   // After the answer.
   asio::post(loop_, [this, capture = running_] {
     if (running_ == capture) end("stopped");
@@ -157,7 +128,7 @@ void Capture::on_detached() {
 }
 
 void Capture::on_hung_up(const RpcClient& client) {
-  if (running_ != nullptr && running_->client.get() == &client) end("stopped");
+  if (serves(client)) end("stopped");
 }
 
 void Capture::end(const char* reason) {

@@ -51,6 +51,8 @@ asio::awaitable<RpcResult> Methods::call(std::string method, Json params, Client
   co_return result;
 }
 
+bool Methods::serves(const RpcClient& client) const { return parts_.capture.serves(client); }
+
 void Methods::on_hung_up(const RpcClient& client) { parts_.capture.on_hung_up(client); }
 
 RpcResult Methods::discover(const Json&) { return parts_.interface.description(); }
@@ -94,8 +96,9 @@ RpcResult Methods::config_diff(const Json& params) {
   return parts_.configuration.diff(params.at("document"));
 }
 
-asio::awaitable<RpcResult> Methods::config_apply(Json params, Client) {
+asio::awaitable<RpcResult> Methods::config_apply(Json params, Client client) {
   ApplyRequest request{.document = params.at("document"),
+                       .by_owner = client->is_owner(),
                        .dry_run = params.value("dry_run", false)};
   if (params.contains("expected_version")) {
     request.expected_version = params["expected_version"].get<std::uint64_t>();
@@ -104,9 +107,9 @@ asio::awaitable<RpcResult> Methods::config_apply(Json params, Client) {
   co_return result;
 }
 
-asio::awaitable<RpcResult> Methods::config_rollback(Json params, Client) {
+asio::awaitable<RpcResult> Methods::config_rollback(Json params, Client client) {
   const bool dry_run = params.value("dry_run", false);
-  RpcResult result = co_await parts_.configuration.rollback(dry_run);
+  RpcResult result = co_await parts_.configuration.rollback(dry_run, client->is_owner());
   co_return result;
 }
 
@@ -194,7 +197,12 @@ asio::awaitable<RpcResult> Methods::capture_start(Json params, Client client) {
     co_return RpcError::not_found(absl::StrCat("no port has the index ", port));
   }
   CaptureRequest request;
-  request.filter = params.value("filter", std::string());
+  auto filter = PacketFilter::read(params.value("program", Json::array()));
+  if (!filter.ok()) {
+    co_return RpcError::invalid_params(
+        absl::StrCat("/params/program: ", std::string(filter.status().message())));
+  }
+  request.filter = *std::move(filter);
   request.packets_max = params.value("packets_max", request.packets_max);
   request.time_max = time_in(params, "seconds_max", 60);
   request.snap_bytes = params.value("snap_bytes", request.snap_bytes);

@@ -31,6 +31,7 @@ class Methods final : public RpcHandler {
 
   asio::awaitable<RpcResult> call(std::string method, nlohmann::json params,
                                   std::shared_ptr<RpcClient> client) override;
+  bool serves(const RpcClient& client) const override;
   void on_hung_up(const RpcClient& client) override;
 
  private:

@@ -54,6 +54,8 @@ class NodeModel {
   // The configuration in force; peers may have come and gone.
   void set_config(const NodeConfig& config, std::uint64_t version, Nanos now);
   const NodeConfig& config() const { return config_; }
+  void set_gaps(ConfigGaps gaps) { gaps_ = std::move(gaps); }
+  const ConfigGaps& gaps() const { return gaps_; }
 
   void on_attached(Nanos now);
   void on_detached(const std::string& reason, Nanos now);
@@ -98,6 +100,7 @@ class NodeModel {
 
   NodeConfig config_;
   std::uint64_t config_version_ = 1;
+  ConfigGaps gaps_;
   ClusterView view_;
   bool is_attached_ = false, has_report_ = false;
   std::string away_reason_ = "not tried yet";

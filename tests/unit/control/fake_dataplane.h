@@ -1,16 +1,20 @@
 // A dataplane's side of the control channel on a thread of its own, made of the real
-// ControlChannel: it answers control's hello, takes commands, and shows the report it was given.
-// Destroyed and made again, it is a dataplane that died and restarted.
+// ControlChannel: it answers control's hello, takes commands, and shows the report it was given,
+// with the peers and settings that commands have changed. Destroyed and made again, it is a
+// dataplane that died and restarted.
 #pragma once
 
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -32,7 +36,9 @@ class FakeDataplane {
   };
   using Handler = std::function<Reply(const host::ControlCommand&)>;
 
-  explicit FakeDataplane(const std::string& socket, NodeId node = NodeId{1}) : node_(node) {
+  explicit FakeDataplane(const std::string& socket, NodeId node = NodeId{1},
+                         std::string started_config = "")
+      : node_(node), started_config_(std::move(started_config)) {
     auto listener = host::listen_at(socket, "");
     RR_CHECK(listener.ok());
     listener_ = std::move(*listener);
@@ -109,7 +115,7 @@ class FakeDataplane {
     host::BellPair bell;
     RR_CHECK(host::make_bell(bell));
     notice_ = host::Descriptor{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    auto channel = host::ControlChannel::create(std::move(bell.ringer));
+    auto channel = host::ControlChannel::create(std::move(bell.ringer), started_config_);
     RR_CHECK(channel.ok());
     auto offer = host::make_message<host::ControlOffer>();
     offer.version = host::kControlVersion;
@@ -122,15 +128,39 @@ class FakeDataplane {
     channel_ = std::move(*channel);
   }
 
+  // As a dataplane that does what it is told.
+  void apply(const host::ControlCommand& command) {
+    using host::ControlCommandKind;
+    const auto rows = std::span{report_->links}.first(report_->link_count);
+    if (command.kind == ControlCommandKind::kRemovePeer) {
+      const auto kept = std::remove_if(rows.begin(), rows.end(), [&](const auto& row) {
+        return row.peer == NodeId{command.node};
+      });
+      report_->link_count = static_cast<std::uint64_t>(kept - rows.begin());
+    } else if (command.kind == ControlCommandKind::kAddPeer) {
+      host::PeerParameters parameters;
+      std::memcpy(&parameters, command.payload, sizeof parameters);
+      NodeReport::LinkRow& row = report_->links[report_->link_count++];
+      row = {};
+      row.peer = NodeId{command.node};
+      row.address = Ipv4Address{parameters.address};
+      row.port = parameters.port;
+    } else if (command.kind == ControlCommandKind::kSetDeadAfter) {
+      report_->dead_after = milliseconds(static_cast<std::int64_t>(command.value));
+    } else if (command.kind == ControlCommandKind::kSetIdle) {
+      report_->idle = static_cast<IdlePolicy>(command.value);
+    }
+  }
+
   void serve() {
     const std::lock_guard lock(mutex_);
-    if (has_report_) channel_->write_report(*report_);
     channel_->write_applications(*applications_);
     host::ControlCommand command;
     while (channel_->poll_command(command)) {
       commands_.push_back(command);
       const Reply reply = handler_ ? handler_(command) : Reply{};
       if (!reply.answered) continue;
+      if (reply.result == host::ControlResult::kDone) apply(command);
       host::ControlEvent event{};
       event.kind = host::ControlEventKind::kResult;
       event.request = command.request;
@@ -138,6 +168,7 @@ class FakeDataplane {
       event.value = reply.value;
       RR_CHECK(channel_->post_event(event));
     }
+    if (has_report_) channel_->write_report(*report_);
     for (const auto& event : events_) RR_CHECK(channel_->post_event(event));
     events_.clear();
     for (const auto& [packet, bytes] : packets_) channel_->capture(packet, bytes);
@@ -146,6 +177,7 @@ class FakeDataplane {
   }
 
   NodeId node_;
+  std::string started_config_;
   host::Descriptor listener_, client_, stop_, notice_;
   std::unique_ptr<host::ControlChannel> channel_;
   std::atomic<bool> is_stopped_{false};
