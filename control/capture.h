@@ -18,6 +18,10 @@
 
 namespace ringroad::control {
 
+// How long the dataplane may take to answer what a client waits for: less than the CLI's own five
+// seconds, so that the client hears why.
+inline constexpr Nanos kAnswerPatience = seconds(2);
+
 struct CaptureRequest {
   std::string filter;
   std::uint64_t packets_max = 1'000;
@@ -32,7 +36,7 @@ class Capture {
   Capture(asio::io_context& loop, DataplaneChannel& channel);
   ~Capture();
 
-  // Its result, or why not: conflict, invalid parameters (the filter), unreachable.
+  // Its result, or why not: conflict, invalid parameters (the filter), unreachable, timed out.
   asio::awaitable<RpcResult> start(CaptureRequest request, std::shared_ptr<RpcClient> client);
   // False when `client` has none; capture.end follows.
   bool stop(const RpcClient& client);
@@ -45,6 +49,8 @@ class Capture {
   struct Filter;
   struct Running;
 
+  asio::awaitable<DataplaneChannel::Outcome> ask_to_start(CaptureRequest request);
+  void tell_to_stop();
   void end(const char* reason);
 
   asio::io_context& loop_;
