@@ -14,7 +14,7 @@
 #include "fake_dataplane.h"
 #include "rpc_client.h"
 #include "spdlog/sinks/null_sink.h"
-#include "temporary_directory.h"
+#include "tests/temporary_directory.h"
 
 namespace ringroad::control {
 namespace {
@@ -102,7 +102,7 @@ class ProcessTest : public testing::Test {
   int links_up() { return call("node.status")["links_up"].get<int>(); }
   bool is_attached() { return call("node.status")["dataplane"]["attached"].get<bool>(); }
 
-  test::TemporaryDirectory directory_;
+  TemporaryDirectory directory_;
   std::string path_ = directory_ / "node1.json";
   asio::io_context loop_{1};
   Log log_{std::make_shared<spdlog::sinks::null_sink_st>(), {}};
