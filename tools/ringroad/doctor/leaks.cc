@@ -1,5 +1,6 @@
 // What was left behind: packet buffers nobody gives back, hugepages of programs that are gone,
-// sockets nobody listens at.
+// sockets nobody listens at. Only what is certain is called left: what another user's program may
+// use, and we may not look at, is told as unknown.
 #include <sys/stat.h>
 
 #include <algorithm>
