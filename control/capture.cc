@@ -44,6 +44,30 @@ Capture::Capture(asio::io_context& loop, DataplaneChannel& channel)
 
 Capture::~Capture() = default;
 
+asio::awaitable<DataplaneChannel::Outcome> Capture::ask_to_start(CaptureRequest request) {
+  host::ControlCommand command{};
+  command.kind = host::ControlCommandKind::kStartCapture;
+  const host::CaptureParameters parameters{.snap_bytes = request.snap_bytes,
+                                           .directions = request.directions};
+  std::memcpy(command.payload, &parameters, sizeof parameters);
+  command.length = sizeof parameters;
+  DataplaneChannel::Outcome outcome = co_await channel_.request(command, kAnswerPatience);
+  if (outcome.answer == DataplaneChannel::Answer::kAnswered &&
+      outcome.result == host::ControlResult::kExists) {
+    // Left there by one of ours that is over, when there was no room to end it.
+    tell_to_stop();
+    outcome = co_await channel_.request(command, kAnswerPatience);
+  }
+  co_return outcome;
+}
+
+// Without a dataplane there is nothing to stop; should there be no room, the next start does it.
+void Capture::tell_to_stop() {
+  host::ControlCommand command{};
+  command.kind = host::ControlCommandKind::kStopCapture;
+  (void)channel_.post(command);
+}
+
 asio::awaitable<RpcResult> Capture::start(CaptureRequest request,
                                           std::shared_ptr<RpcClient> client) {
   if (running_ != nullptr) {
@@ -57,27 +81,22 @@ asio::awaitable<RpcResult> Capture::start(CaptureRequest request,
   capture->ring_dropped_before = channel_.packets_dropped();
   running_ = capture;
 
-  host::ControlCommand command{};
-  command.kind = host::ControlCommandKind::kStartCapture;
-  const host::CaptureParameters parameters{.snap_bytes = capture->request.snap_bytes,
-                                           .directions = capture->request.directions};
-  std::memcpy(command.payload, &parameters, sizeof parameters);
-  command.length = sizeof parameters;
-  const DataplaneChannel::Outcome outcome = co_await channel_.request(command, kCommandPatience);
+  const DataplaneChannel::Outcome outcome = co_await ask_to_start(capture->request);
   if (outcome.answer != DataplaneChannel::Answer::kAnswered ||
       outcome.result != host::ControlResult::kDone) {
-    if (running_ == capture) running_.reset();
-    if (outcome.result == host::ControlResult::kExists &&
-        outcome.answer == DataplaneChannel::Answer::kAnswered) {
-      co_return RpcError::conflict("the dataplane has a capture under way; try again");
+    if (running_ == capture) {
+      running_.reset();
+      tell_to_stop();  // it may start yet, late, and nobody would end it
     }
-    // It may start yet, late: nobody would end it.
-    host::ControlCommand stop{};
-    stop.kind = host::ControlCommandKind::kStopCapture;
-    (void)co_await channel_.request(stop, kCommandPatience);
+    if (outcome.answer == DataplaneChannel::Answer::kTimedOut) {
+      co_return RpcError::timed_out("the dataplane does not answer: it is stopped, or stuck");
+    }
     co_return RpcError::unreachable("the dataplane did not start the capture");
   }
-  if (running_ != capture) co_return RpcError::unreachable("ended before it began");
+  if (running_ != capture) {
+    if (running_ == nullptr) tell_to_stop();
+    co_return RpcError::unreachable("ended before it began");
+  }
   capture->is_live = true;
   capture->timer.expires_after(std::chrono::nanoseconds(capture->request.time_max.count));
   capture->timer.async_wait([this, capture](asio::error_code error) {
@@ -135,9 +154,7 @@ void Capture::end(const char* reason) {
   const std::shared_ptr<Running> capture = std::move(running_);
   running_.reset();
   capture->timer.cancel();
-  host::ControlCommand command{};
-  command.kind = host::ControlCommandKind::kStopCapture;
-  (void)channel_.post(command);  // without a dataplane there is nothing to stop
+  tell_to_stop();
   const std::uint64_t ring_dropped = channel_.packets_dropped();
   const std::uint64_t lost =
       ring_dropped > capture->ring_dropped_before ? ring_dropped - capture->ring_dropped_before : 0;

@@ -19,6 +19,10 @@
 
 namespace ringroad::control {
 
+// How long the dataplane may take to answer what a client waits for: less than the CLI's own five
+// seconds, so that the client hears why.
+inline constexpr Nanos kAnswerPatience = seconds(2);
+
 struct CaptureRequest {
   PacketFilter filter;
   std::uint64_t packets_max = 1'000;
@@ -33,7 +37,7 @@ class Capture {
   Capture(asio::io_context& loop, DataplaneChannel& channel);
   ~Capture();
 
-  // Its result, or why not: conflict, unreachable.
+  // Its result, or why not: conflict, unreachable, timed out.
   asio::awaitable<RpcResult> start(CaptureRequest request, std::shared_ptr<RpcClient> client);
   // Whether the capture under way is `client`'s.
   bool serves(const RpcClient& client) const;
@@ -47,6 +51,8 @@ class Capture {
  private:
   struct Running;
 
+  asio::awaitable<DataplaneChannel::Outcome> ask_to_start(CaptureRequest request);
+  void tell_to_stop();
   void end(const char* reason);
 
   asio::io_context& loop_;

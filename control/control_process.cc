@@ -183,7 +183,8 @@ void ControlProcess::snapshot(MetricsSnapshot& out) {
 }
 
 void ControlProcess::tell_others(Nanos now) {
-  if (!state_.is_attached() || !state_.has_report()) return;
+  // One that stands still would send, once it goes on, what was true before.
+  if (!state_.is_attached() || !state_.has_report() || state_.is_still()) return;
   const auto bytes = encode(state_.summary(now));
   static_assert(kSummaryBytes <= host::kControlPayloadMax);
   for (const NodeReport::LinkRow& link : state_.links()) {

@@ -113,6 +113,19 @@ asio::awaitable<RpcResult> Methods::config_rollback(Json params, Client client) 
   co_return result;
 }
 
+std::optional<RpcError> Methods::dataplane_fault() const {
+  if (!parts_.channel.is_attached()) {
+    return RpcError::unreachable(
+        absl::StrCat("no dataplane is attached: ", parts_.channel.away_reason()));
+  }
+  if (parts_.state.is_still()) parts_.refresh();  // it may have gone on a moment ago
+  if (parts_.state.is_still()) {
+    return RpcError::unreachable(
+        absl::StrCat("the dataplane ", describe_stillness(parts_.state.still_for())));
+  }
+  return std::nullopt;
+}
+
 std::optional<RpcError> Methods::peer_fault(NodeId peer) const {
   if (peer == parts_.state.config().local_node.node_id) {
     return RpcError::not_found(
@@ -121,11 +134,7 @@ std::optional<RpcError> Methods::peer_fault(NodeId peer) const {
   if (parts_.state.find_peer(peer) == nullptr) {
     return RpcError::not_found(absl::StrCat("no peer with id ", peer.value, " is configured"));
   }
-  if (!parts_.channel.is_attached()) {
-    return RpcError::unreachable(
-        absl::StrCat("no dataplane is attached: ", parts_.channel.away_reason()));
-  }
-  return std::nullopt;
+  return dataplane_fault();
 }
 
 std::optional<RpcError> Methods::outcome_fault(const DataplaneChannel::Outcome& outcome,
@@ -169,7 +178,7 @@ asio::awaitable<RpcResult> Methods::link_reset(Json params, Client) {
   command.kind = host::ControlCommandKind::kResetLink;
   command.node = peer.value;
   const DataplaneChannel::Outcome outcome =
-      co_await parts_.channel.request(command, kCommandPatience);
+      co_await parts_.channel.request(command, kAnswerPatience);
   if (auto fault = outcome_fault(outcome, peer)) co_return *fault;
   co_return Json{{"schema_version", 1}, {"peer_id", peer.value}};
 }
@@ -210,10 +219,7 @@ asio::awaitable<RpcResult> Methods::capture_start(Json params, Client client) {
   request.directions = direction == "in"    ? host::kCaptureIn
                        : direction == "out" ? host::kCaptureOut
                                             : host::kCaptureIn | host::kCaptureOut;
-  if (!parts_.channel.is_attached()) {
-    co_return RpcError::unreachable(
-        absl::StrCat("no dataplane is attached: ", parts_.channel.away_reason()));
-  }
+  if (auto fault = dataplane_fault()) co_return *fault;
   RpcResult result = co_await parts_.capture.start(std::move(request), std::move(client));
   co_return result;
 }

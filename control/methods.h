@@ -58,6 +58,8 @@ class Methods final : public RpcHandler {
   asio::awaitable<RpcResult> capture_start(Json params, Client client);
   asio::awaitable<RpcResult> capture_stop(Json params, Client client);
 
+  // Nothing when a dataplane is there to ask, and moves.
+  std::optional<RpcError> dataplane_fault() const;
   // Nothing when such a peer is configured and a dataplane is there to ask.
   std::optional<RpcError> peer_fault(NodeId peer) const;
   // The error that a command's end means; nothing when it was done.

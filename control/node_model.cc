@@ -124,7 +124,14 @@ void NodeModel::set_config(const NodeConfig& config, std::uint64_t version, Nano
   config_ = config;
   config_version_ = version;
   view_.set_peers(peers_of(config), now);
-  view_.on_links(is_attached_ ? std::optional(links_up()) : std::nullopt, now);
+  look_at_dataplane(now);
+}
+
+// What a dataplane that stands still last said of its links is true no more: for the view there is
+// none.
+void NodeModel::look_at_dataplane(Nanos now) {
+  still_for_ = is_attached_ && has_report_ ? std::max(now - report_->time, Nanos{}) : Nanos{};
+  view_.on_links(is_attached_ && !is_still() ? std::optional(links_up()) : std::nullopt, now);
   view_.tick(now);
 }
 
@@ -147,19 +154,16 @@ void NodeModel::on_attached(Nanos now) {
   *report_ = NodeReport{};
   *applications_ = host::ApplicationsReport{};
   forget_rates();
-  view_.on_links(0, now);
-  view_.tick(now);
+  look_at_dataplane(now);
 }
 
 void NodeModel::on_detached(const std::string& reason, Nanos now) {
   is_attached_ = false;
   attached_since_ = now;
-  still_for_ = {};
   away_reason_ = reason;
   has_ticked_ = false;
   forget_rates();
-  view_.on_links(std::nullopt, now);
-  view_.tick(now);
+  look_at_dataplane(now);
 }
 
 void NodeModel::on_reports(const NodeReport& report, const host::ApplicationsReport& applications,
@@ -167,8 +171,7 @@ void NodeModel::on_reports(const NodeReport& report, const host::ApplicationsRep
   *report_ = report;
   *applications_ = applications;
   has_report_ = true;
-  if (!is_attached_) return;
-  view_.on_links(links_up(), now);
+  look_at_dataplane(now);
 }
 
 std::span<const NodeReport::LinkRow> NodeModel::links() const {
@@ -233,7 +236,7 @@ void NodeModel::tick(Nanos now) {
     const NodeReport& before = *ticked_report_;
     const NodeReport& after = *report_;
     const Nanos elapsed = after.time - before.time;
-    still_for_ = std::max(now - after.time, Nanos{});
+    look_at_dataplane(now);
     if (is_still()) forget_rates();
     if (has_ticked_ && elapsed.count > 0) {
       tick_links(elapsed);
@@ -266,8 +269,7 @@ void NodeModel::tick(Nanos now) {
     *ticked_report_ = after;
     *ticked_applications_ = *applications_;
     has_ticked_ = true;
-    view_.on_links(links_up(), now);
-    view_.on_summary(summary(now), now);
+    if (!is_still()) view_.on_summary(summary(now), now);
   }
   view_.tick(now);
 }

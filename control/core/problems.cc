@@ -55,8 +55,7 @@ class Finder {
     }
     if (local_.still_for > Nanos{}) {
       add(ProblemSeverity::kWrong, self, kNoNode,
-          absl::StrCat("its dataplane has not moved for ", describe_age(local_.still_for),
-                       ": it is stopped, or stuck"),
+          absl::StrCat("its dataplane ", describe_stillness(local_.still_for)),
           {at_node("node show", self), at_node("doctor", self)});
       return;
     }
@@ -203,6 +202,10 @@ std::string describe_age(Nanos age) {
   if (s < 120 * 60) return absl::StrCat(s / 60, " min");
   if (s < 48 * 3'600) return absl::StrCat(s / 3'600, " h");
   return absl::StrCat(s / 86'400, " d");
+}
+
+std::string describe_stillness(Nanos still_for) {
+  return absl::StrCat("has not moved for ", describe_age(still_for), ": it is stopped, or stuck");
 }
 
 }  // namespace ringroad::control

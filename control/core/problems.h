@@ -69,5 +69,7 @@ std::vector<Problem> find_problems(const ClusterView& view, const LocalFacts& lo
 
 // "38 s", "12 min", "3 h", "2 d"
 std::string describe_age(Nanos age);
+// Of a dataplane: "has not moved for 38 s: it is stopped, or stuck"
+std::string describe_stillness(Nanos still_for);
 
 }  // namespace ringroad::control

@@ -1,11 +1,9 @@
 // The control process as a node sees it: what it tells the node to do, what passes between two
 // nodes' control processes, and what it can read, over the real channel.
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <chrono>
 #include <cstring>
-#include <filesystem>
 #include <map>
 #include <vector>
 
@@ -15,6 +13,7 @@
 #include "dataplane/io_loop.h"
 #include "tests/pmd/eal_fixture.h"
 #include "tests/pmd/node/node_pair.h"
+#include "tests/temporary_directory.h"
 
 namespace ringroad {
 namespace {
@@ -82,11 +81,8 @@ class Control : public NodePair {
  protected:
   void SetUp() override {
     NodePair::SetUp();
-    char name[] = "/tmp/rr-control-XXXXXX";
-    directory_ = ::mkdtemp(name);
     for (int i = 0; i < 2; ++i) {
-      sides_[i] = std::make_unique<ControlSide>(
-          *nodes_[i], directory_ + "/node-" + std::to_string(i + 1) + ".sock");
+      sides_[i] = std::make_unique<ControlSide>(*nodes_[i], socket_of(i));
     }
     ASSERT_TRUE(connect());
   }
@@ -95,7 +91,6 @@ class Control : public NodePair {
     NodePair::TearDown();
     sides_[0].reset();
     sides_[1].reset();
-    std::filesystem::remove_all(directory_);
   }
   void after_pass() override {
     for (auto& side : sides_) {
@@ -103,9 +98,11 @@ class Control : public NodePair {
     }
   }
 
+  std::string socket_of(int i) const {
+    return directory_ / ("node-" + std::to_string(i + 1) + ".sock");
+  }
   void attach(int i) {
-    auto connected =
-        ControlAttachment::connect(directory_ + "/node-" + std::to_string(i + 1) + ".sock");
+    auto connected = ControlAttachment::connect(socket_of(i));
     ASSERT_TRUE(connected.ok()) << connected.status();
     auto attachment = std::move(*connected);
     ASSERT_TRUE(
@@ -148,7 +145,7 @@ class Control : public NodePair {
     return {reinterpret_cast<const char*>(&parameters), sizeof parameters};
   }
 
-  std::string directory_;
+  TemporaryDirectory directory_;
   std::unique_ptr<ControlSide> sides_[2];
   std::uint64_t request_ = 1'000;
 };

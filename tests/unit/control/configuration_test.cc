@@ -13,7 +13,7 @@
 #include "asio/io_context.hpp"
 #include "control/config/config_file.h"
 #include "control/config/configuration.h"
-#include "temporary_directory.h"
+#include "tests/temporary_directory.h"
 
 namespace ringroad::control {
 namespace {
@@ -79,7 +79,7 @@ class ConfigurationTest : public testing::Test {
     return text;
   }
 
-  test::TemporaryDirectory directory_;
+  TemporaryDirectory directory_;
   std::string path_ = directory_ / "node1.json";
   Recorder recorder_;
   int told_ = 0;

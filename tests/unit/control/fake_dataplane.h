@@ -61,6 +61,13 @@ class FakeDataplane {
     has_report_ = true;
     ::eventfd_write(stop_.get(), 1);
   }
+  // Whether its reports are of now, ten a second; otherwise they stay as they were set, as those of
+  // a dataplane that is stopped do.
+  void keep_time(bool does) {
+    const std::lock_guard lock(mutex_);
+    keeps_time_ = does;
+    ::eventfd_write(stop_.get(), 1);
+  }
   void set_applications(const host::ApplicationsReport& applications) {
     const std::lock_guard lock(mutex_);
     *applications_ = applications;
@@ -88,7 +95,7 @@ class FakeDataplane {
       pollfd waits[] = {{stop_.get(), POLLIN, 0},
                         {client_.valid() ? client_.get() : listener_.get(), POLLIN, 0},
                         {notice_.get(), POLLIN, 0}};
-      if (channel_ == nullptr || channel_->arm()) (void)::poll(waits, 3, 1'000);
+      if (channel_ == nullptr || channel_->arm()) (void)::poll(waits, 3, 100);
       if (channel_ != nullptr) channel_->disarm();
       std::uint64_t rung = 0;
       if ((waits[0].revents & POLLIN) != 0) (void)::eventfd_read(stop_.get(), &rung);
@@ -154,6 +161,7 @@ class FakeDataplane {
 
   void serve() {
     const std::lock_guard lock(mutex_);
+    if (keeps_time_) report_->time = monotonic_now();
     channel_->write_applications(*applications_);
     host::ControlCommand command;
     while (channel_->poll_command(command)) {
@@ -183,7 +191,7 @@ class FakeDataplane {
   std::atomic<bool> is_stopped_{false};
   std::mutex mutex_;
   Handler handler_;
-  bool has_report_ = false;
+  bool has_report_ = false, keeps_time_ = false;
   std::unique_ptr<NodeReport> report_ = std::make_unique<NodeReport>();
   std::unique_ptr<host::ApplicationsReport> applications_ =
       std::make_unique<host::ApplicationsReport>();

@@ -17,7 +17,7 @@
 #include "fake_dataplane.h"
 #include "rpc_client.h"
 #include "spdlog/sinks/null_sink.h"
-#include "temporary_directory.h"
+#include "tests/temporary_directory.h"
 #include "tools/ringroad/filter_text.h"
 
 namespace ringroad::control {
@@ -96,6 +96,7 @@ class ProcessTest : public testing::Test {
     dataplane_ = std::make_unique<FakeDataplane>(directory_ / "node-1.sock", kOne, started_config);
     dataplane_->on_command(std::move(handler));
     dataplane_->set_report(report_);
+    dataplane_->keep_time(true);
     auto applications = std::make_unique<host::ApplicationsReport>();
     applications->count = 1;
     applications->rows[0].application_id = 7;
@@ -136,7 +137,7 @@ class ProcessTest : public testing::Test {
   int links_up() { return call("node.status")["links_up"].get<int>(); }
   bool is_attached() { return call("node.status")["dataplane"]["attached"].get<bool>(); }
 
-  test::TemporaryDirectory directory_;
+  TemporaryDirectory directory_;
   std::string path_ = directory_ / "node1.json";
   asio::io_context loop_{1};
   Log log_{std::make_shared<spdlog::sinks::null_sink_st>(), {}};
@@ -190,6 +191,7 @@ TEST_F(ProcessTest, AnswersEveryMethodThatOnlyTells) {
 
 TEST_F(ProcessTest, CountsByTheSecond) {
   start_dataplane();
+  dataplane_->keep_time(false);
   // Each look finds a report of a second later, with a thousand messages more.
   ASSERT_TRUE(becomes_true([this] {
     report_.time = report_.time + milliseconds(10);
@@ -248,6 +250,33 @@ TEST_F(ProcessTest, OutlivesItsDataplaneAndAttachesToTheNext) {
   MetricsSnapshot snapshot;
   process_->snapshot(snapshot);
   EXPECT_EQ(snapshot.attachments, 2u);
+}
+
+TEST_F(ProcessTest, CallsANodeDownWhoseDataplaneStandsStillUntilItGoesOn) {
+  start_dataplane();
+  const auto state = [this] { return call("node.status")["state"].get<std::string>(); };
+  dataplane_->keep_time(false);
+  report_.time = monotonic_now() - seconds(30);
+  dataplane_->set_report(report_);
+  ASSERT_TRUE(becomes_true([&] { return state() == "down"; })) << state();
+  const Json status = call("cluster.status");
+  EXPECT_EQ(status["nodes"][0]["state"], "down");
+  EXPECT_EQ(status["nodes"][1]["state"], "unknown") << "who stands still sees nobody";
+  ASSERT_EQ(status["problems"].size(), 1u) << status["problems"];
+  EXPECT_NE(status["problems"][0]["text"].get<std::string>().find("has not moved for 30 s"),
+            std::string::npos)
+      << status["problems"];
+  for (const auto& [method, params] : {std::pair<const char*, Json>{"ping", {{"peer_id", 2}}},
+                                       {"link.reset", {{"peer_id", 2}}},
+                                       {"capture.start", Json::object()}}) {
+    const Json answer = call(method, params);
+    EXPECT_EQ(kind_of(answer), "unreachable") << method;
+    EXPECT_NE(answer.dump().find("has not moved"), std::string::npos) << method << answer;
+  }
+
+  dataplane_->keep_time(true);
+  EXPECT_TRUE(becomes_true([&] { return state() != "down"; }));
+  EXPECT_TRUE(call("capture.start").contains("link_type"));
 }
 
 TEST_F(ProcessTest, TakesNoDataplaneOfAnotherNode) {
@@ -536,6 +565,28 @@ TEST_F(ProcessTest, EndsACaptureWithItsTimeItsClientOrItsDataplane) {
       << "whoever started the one before is gone";
   dataplane_.reset();
   EXPECT_EQ(Json::parse(client_->line().value_or("{}"))["params"]["reason"], "dataplane gone");
+}
+
+TEST_F(ProcessTest, EndsACaptureThatMayStartLateAndOneThatWasLeft) {
+  start_dataplane();
+  // The dataplane's own state, and whether it answers.
+  std::atomic<bool> is_capturing{false}, answers{false};
+  dataplane_->on_command([&](const host::ControlCommand& command) -> FakeDataplane::Reply {
+    if (command.kind == ControlCommandKind::kStopCapture) is_capturing = false;
+    if (command.kind != ControlCommandKind::kStartCapture) return {};
+    if (is_capturing) return {.result = ControlResult::kExists};
+    is_capturing = true;
+    return {.answered = answers};
+  });
+  const Nanos begun = monotonic_now();
+  EXPECT_EQ(kind_of(call("capture.start")), "timed_out");
+  EXPECT_LT(monotonic_now() - begun, seconds(5)) << "the CLI waits no longer than that";
+  EXPECT_TRUE(becomes_true([&] { return !is_capturing; }));
+
+  is_capturing = answers = true;
+  EXPECT_TRUE(call("capture.start").contains("link_type"));
+  EXPECT_TRUE(is_capturing);
+  dataplane_.reset();
 }
 
 }  // namespace

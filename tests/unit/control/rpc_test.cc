@@ -20,7 +20,7 @@
 #include "dataplane/host/listener.h"
 #include "rpc_client.h"
 #include "spdlog/sinks/ostream_sink.h"
-#include "temporary_directory.h"
+#include "tests/temporary_directory.h"
 
 namespace ringroad::control {
 namespace {
@@ -84,7 +84,7 @@ class Rpc : public testing::Test {
     return client.line().value_or("no answer");
   }
 
-  test::TemporaryDirectory directory_;
+  TemporaryDirectory directory_;
   std::string path_ = directory_ / "run/control.sock";
   asio::io_context loop_{1};
   std::ostringstream logged_;
