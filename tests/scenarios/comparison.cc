@@ -39,7 +39,8 @@ bool stabilizes(const Command& command) {
 
 // All that is known of a node, so that the first line that differs tells enough.
 std::vector<std::string> lines_of(const NodeView& view) {
-  std::vector<std::string> lines = {absl::StrCat("HardState ", view.hard_state), view.soft_state,
+  std::vector<std::string> lines = {absl::StrCat("HardState ", view.hard_state),
+                                    absl::StrCat("SoftState ", view.soft_state),
                                     absl::StrCat("Snapshot ", view.snapshot)};
   lines.push_back("has stored");
   for (const auto& [index, entry] : view.log) lines.push_back(entry);
