@@ -161,6 +161,13 @@ std::string describe(const HeldMessage& held, absl::string_view indent) {
   absl::StrAppend(&text, bracketed(held.entries, indent));
   if (m.type == raft::MessageType::kSnapshot) {
     absl::StrAppend(&text, "\n", indent, "  Snapshot: ", describe(m.snapshot));
+    if (m.snapshot.size_bytes > 0) {
+      absl::StrAppend(&text, " Chunk:", m.chunk_offset, "+", m.chunk_bytes, "/",
+                      m.snapshot.size_bytes);
+    }
+  }
+  if (m.type == raft::MessageType::kSnapshotResponse) {
+    absl::StrAppend(&text, " Chunk:", m.chunk_offset);
   }
   return text;
 }

@@ -26,7 +26,7 @@ std::vector<raft::Entry> views(std::span<const HeldEntry> entries) {
 }
 
 HeldMessage hold(const raft::Message& message) {
-  HeldMessage held{message, hold(message.entries)};
+  HeldMessage held{message, hold(message.entries), {}};
   held.message.entries = {};
   held.message.chunk = nullptr;
   return held;
@@ -42,6 +42,7 @@ HeldReady hold(const raft::Ready& ready) {
   HeldReady held{.soft_state = ready.soft_state,
                  .hard_state = ready.hard_state,
                  .entries = hold(ready.entries),
+                 .chunks = {},
                  .snapshot = std::nullopt,
                  .responses = hold(ready.responses),
                  .committed = hold(ready.committed),
@@ -49,8 +50,12 @@ HeldReady hold(const raft::Ready& ready) {
                  .messages = hold(ready.messages),
                  .reads = {ready.reads.begin(), ready.reads.end()},
                  .must_sync = ready.must_sync};
+  for (const raft::SnapshotChunk& c : ready.chunks) {
+    held.chunks.push_back(
+        {{reinterpret_cast<const char*>(c.bytes.data()), c.bytes.size()}, c.is_first});
+  }
   if (ready.snapshot != nullptr) held.snapshot = *ready.snapshot;
-  if (ready.applied) held.applied = HeldMessage{*ready.applied, held.committed};
+  if (ready.applied) held.applied = HeldMessage{*ready.applied, held.committed, {}};
   return held;
 }
 

@@ -31,6 +31,13 @@ struct HeldMessage {
   // Its spans and pointers are empty; what they had is below.
   raft::Message message;
   std::vector<HeldEntry> entries;
+  // A snapshot's: those of the chunk, or all of them if it does not travel in chunks.
+  std::string bytes;
+};
+
+struct HeldChunk {
+  std::string bytes;
+  bool is_first = false;
 };
 
 HeldMessage hold(const raft::Message& message);
@@ -40,6 +47,7 @@ struct HeldReady {
   std::optional<raft::SoftState> soft_state;
   std::optional<raft::HardState> hard_state;
   std::vector<HeldEntry> entries;
+  std::vector<HeldChunk> chunks;
   std::optional<raft::Snapshot> snapshot;
   std::vector<HeldMessage> responses;
   std::vector<HeldEntry> committed;

@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "arguments.h"
 #include "datadriven.h"
+#include "fault_commands.h"
 
 namespace ringroad::scenarios {
 namespace {
@@ -129,6 +130,7 @@ absl::Status add_nodes(Environment& env, const Command& c) {
   for (const Argument& argument : c.arguments) {
     if (argument.values.empty()) continue;
     const auto* option = std::ranges::find(kOptions, absl::string_view(argument.key), &Option::key);
+    if (option == kOptions.end() && set_fault_option(as, argument)) continue;
     if (option == kOptions.end()) {
       throw BadCommand(absl::StrCat(
           "add-nodes knows no \"", argument.key, "=\", only ",
@@ -233,13 +235,14 @@ absl::Status propose_conf_change(Environment& env, const Command& c) {
 
 absl::Status transfer_leadership(Environment& env, const Command& c) {
   const NodeId to = node_id(value(c, "to"));
-  env.node(to);
+  env.node_or_its_remains(to);
   env.node(node_id(value(c, "from"))).raft->transfer_leader(to);
   return absl::OkStatus();
 }
 
 absl::Status report_unreachable(Environment& env, const Command& c) {
-  env.node(node_id(word(c, 0))).raft->report_unreachable(env.node(node_id(word(c, 1))).id());
+  env.node(node_id(word(c, 0)))
+      .raft->report_unreachable(env.node_or_its_remains(node_id(word(c, 1))).id());
   return absl::OkStatus();
 }
 
@@ -301,7 +304,7 @@ constexpr std::array kCommands = {
     Known{"propose-conf-change", propose_conf_change},
     Known{"raft-log",
           [](Environment& env, const Command& c) {
-            env.print_log(first_node(env, c));
+            env.print_log(env.node_or_its_remains(node_id(word(c, 0))));
             return absl::OkStatus();
           }},
     Known{"raft-state",
@@ -316,8 +319,7 @@ constexpr std::array kCommands = {
     Known{"report-unreachable", report_unreachable},
     Known{"restart",
           [](Environment& env, const Command& c) {
-            env.restart(first_node(env, c));
-            return absl::OkStatus();
+            return env.restart(env.node_or_its_remains(node_id(word(c, 0))));
           }},
     Known{"send-snapshot",
           [](Environment& env, const Command& c) {
@@ -354,6 +356,7 @@ constexpr auto kNames = [] {
 // Returns what went wrong; errors are printed even when the log level is none.
 absl::Status run_one(Environment& env, const Command& c) {
   const auto* known = std::ranges::find(kCommands, absl::string_view(c.name), &Known::name);
+  if (known == kCommands.end() && is_fault_command(c.name)) return run_fault_command(env, c);
   if (known == kCommands.end()) {
     throw BadCommand(
         absl::StrCat("unknown command \"", c.name, "\"; known are ", absl::StrJoin(kNames, ", ")));

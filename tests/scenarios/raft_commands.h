@@ -9,8 +9,9 @@
 //   send-snapshot N M | compact N INDEX
 //   status N | raft-state | raft-log N | log-level debug|info|warn|error|fatal|none
 //
-// Ours: restart N, which leaves a node with its disk and its machine; read-index N CONTEXT; tick N
-// COUNT; and of add-nodes zones=, zone-loss=, priorities= and hand-over-on-removal=.
+// Ours: restart N, which leaves a node with its disk; read-index N CONTEXT; tick N COUNT; of
+// add-nodes zones=, zone-loss=, priorities= and hand-over-on-removal=; and those of
+// fault_commands.h.
 //
 // Lines of input are further commands, but for propose-conf-change. A command that prints nothing
 // prints "ok".
