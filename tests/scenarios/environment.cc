@@ -1,6 +1,7 @@
 #include "environment.h"
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -123,9 +124,15 @@ absl::Status Environment::add_nodes(std::size_t count, const NodeTemplate& as) {
 
 absl::Status Environment::crash(Node& node, std::size_t torn) {
   if (torn > 0 && !node.append_work.empty()) {
-    std::span<const HeldEntry> entries = node.append_work.front().entries;
-    entries = entries.first(std::min(torn, entries.size()));
-    if (auto status = node.storage.append(entries); !status.ok()) return status;
+    // Term and vote come before the entries, the commit index behind them.
+    const AppendWork& work = node.append_work.front();
+    const raft::Index commit = node.storage.hard_state().commit;
+    if (work.hard_state) {
+      node.storage.set_hard_state({work.hard_state->term, work.hard_state->vote, commit});
+    }
+    const std::span<const HeldEntry> entries = work.entries;
+    auto status = node.storage.append(entries.first(std::min(torn, entries.size())));
+    if (!status.ok()) return status;
   }
   node.is_down = true;
   node.append_work.clear();
@@ -147,11 +154,12 @@ absl::Status Environment::restart(Node& node) {
                           .snapshot = base.snapshot,
                           .entries = entries,
                           .applied = base.snapshot.index};
-  // A commit index beyond the log is what is left of a log that lost its end.
-  restored.hard_state.commit =
-      std::clamp(restored.hard_state.commit, base.snapshot.index, node.storage.last_index());
-  node.raft.reset();
-  node.raft = std::make_unique<Raft>(node.config, restored, Prng{node.id().value}, node.now);
+  restored.hard_state.commit = std::max(restored.hard_state.commit, base.snapshot.index);
+  try {
+    node.raft = std::make_unique<Raft>(node.config, restored, Prng{node.id().value}, node.now);
+  } catch (const std::invalid_argument& e) {
+    return absl::DataLossError(absl::StrCat("the node does not start: ", e.what()));
+  }
   node.is_down = false;
   return absl::OkStatus();
 }
