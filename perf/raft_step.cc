@@ -118,7 +118,7 @@ class Cores {
 
 int main(int argc, char** argv) {
   std::uint16_t nodes = 3;
-  std::uint32_t size = 256, batch = 256, kept = 256;
+  std::uint32_t size = 256, batch = 256, kept = 0;
   double run_seconds = 1;
   CLI::App app{"Entries a second through Raft cores, without network and disk"};
   app.add_option("--nodes", nodes, "1 to 64")->check(CLI::Range(1, 64))->capture_default_str();

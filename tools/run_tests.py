@@ -18,7 +18,7 @@ import sys
 import time
 import xml.etree.ElementTree as ElementTree
 
-ORDER = ["tidy", "unit", "scenarios", "sim", "fuzz", "pmd", "e2e"]
+ORDER = ["tidy", "unit", "scenarios", "sim", "model", "fuzz", "pmd", "e2e"]
 ONE_AT_A_TIME = {"pmd", "e2e"}
 BAD = {"FAIL", "TIMEOUT", "ERROR", "INTERRUPT", "UNEXPECTEDPASS"}
 

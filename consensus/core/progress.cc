@@ -58,7 +58,6 @@ void Progress::reset_to(ProgressState to) {
 }
 
 void Progress::become_probe() {
-  // Whoever leaves kSnapshot this way reports it as received: the probe starts behind it.
   const Index known = std::max(match, pending_snapshot);
   reset_to(ProgressState::kProbe);
   next = raft::next(known);

@@ -86,7 +86,8 @@ struct Progress {
   bool is_learner = false;
   Inflights inflights;
 
-  // One append at a time, from match on; after a snapshot, from there on.
+  // One append at a time, from match on. Out of kSnapshot, the snapshot counts as received and the
+  // probe starts behind it; of one that failed, set pending_snapshot to 0 first.
   void become_probe();
   void become_replicate();
   void become_snapshot(Index snapshot);

@@ -26,138 +26,17 @@
 #include <span>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "consensus/core/config.h"
 #include "consensus/core/configuration.h"
 #include "consensus/core/log.h"
 #include "consensus/core/message.h"
-#include "consensus/core/node_set.h"
+#include "consensus/core/ready.h"
 #include "consensus/core/tracker.h"
 #include "dataplane/base/ids.h"
 #include "dataplane/base/prng.h"
 
 namespace ringroad::raft {
-
-inline constexpr std::uint64_t kNoLimit = ~std::uint64_t{0};
-// Election priority counts no further below the highest than this.
-inline constexpr int kPriorityLevelsMax = 4;
-
-enum class Role : std::uint8_t { kFollower, kCandidate, kLeader, kPreCandidate };
-
-// Where the answer to "is my leader still the leader" comes from (thesis 6.4, 6.4.1).
-enum class ReadMode : std::uint8_t {
-  kSafe,   // a round of heartbeats
-  kLease,  // the clocks of a quorum, where they allow; else a round of heartbeats
-};
-
-// What the zone rule does when every voter outside one zone has been silent for an election
-// timeout.
-enum class ZoneLossPolicy : std::uint8_t {
-  kWait,     // nothing commits until another zone is back or the membership is changed
-  kDegrade,  // the plain quorum commits, and status() says so
-};
-
-struct Config {
-  NodeId id = kNoNode;
-  // A follower campaigns after [election_timeout, 2 election_timeout) without a leader, drawn anew
-  // each time (thesis 3.4).
-  Nanos election_timeout = milliseconds(150);
-  Nanos heartbeat_interval = milliseconds(50);
-  // The step in which timeouts are drawn.
-  Nanos timeout_step = milliseconds(1);
-
-  bool pre_vote = true;
-  bool check_quorum = true;
-  ReadMode read_mode = ReadMode::kSafe;
-  // How much faster than ours any clock of the cluster may run, for leases.
-  std::uint32_t clock_drift_ppm_max = 10'000;
-  bool step_down_on_removal = true;
-  // A leader that leaves asks the best successor to campaign at once.
-  bool hand_over_on_removal = true;
-  bool forward_proposals = true;
-  bool validate_conf_changes = true;
-  bool async_storage_writes = false;
-
-  // One kAppend carries at most this many stored bytes and entries, but at least one entry.
-  std::uint64_t append_bytes_max = 1 << 20;
-  std::uint32_t append_entries_max = 256;
-  std::uint32_t inflight_messages_max = 256;
-  std::uint64_t inflight_bytes_max = kNoLimit;
-  // Of payloads in the leader's log beyond its commit; one proposal is always taken when there are
-  // none.
-  std::uint64_t uncommitted_bytes_max = kNoLimit;
-  std::uint64_t applying_bytes_max = kNoLimit;
-  std::uint32_t snapshot_chunk_bytes_max = 256 * 1024;
-  std::uint32_t pending_reads_max = 4096;
-
-  // Zone and election priority by node. Of two equally good successors the one of higher priority
-  // is asked; a node waits longer to campaign for every level it stands below the highest.
-  std::array<Zone, kNodesMax + 1> zones{};
-  ZoneLossPolicy zone_loss = ZoneLossPolicy::kWait;
-  std::array<std::uint8_t, kNodesMax + 1> priorities{};
-
-  // What is wrong with it, naming the field and the value.
-  absl::Status validate() const;
-};
-
-// Thesis 3.8: what must survive a restart. The commit index need not; it saves time.
-struct HardState {
-  Term term;
-  NodeId vote = kNoNode;
-  Index commit;
-  bool operator==(const HardState&) const = default;
-  bool empty() const { return *this == HardState{}; }
-};
-
-struct SoftState {
-  NodeId leader = kNoNode;
-  Role role = Role::kFollower;
-  bool operator==(const SoftState&) const = default;
-};
-
-// What a node finds on its disk.
-struct Restored {
-  HardState hard_state;
-  // The latest snapshot, or only a configuration (index 0) for a new cluster's first nodes.
-  Snapshot snapshot;
-  // They follow the snapshot directly; copied.
-  std::span<const Entry> entries;
-  // What the machine has applied, at least the snapshot's index.
-  Index applied;
-};
-
-// Index 0: the read was dropped, since this node no longer leads; ask again.
-struct ReadState {
-  std::uint64_t context = 0;
-  Index index;
-};
-
-// A piece of a snapshot on its way in. Pieces of one snapshot arrive in order, without a gap.
-struct SnapshotChunk {
-  EntryId snapshot;
-  std::uint64_t offset = 0;
-  std::span<const std::byte> bytes;
-  bool is_first = false;  // forget the pieces of any other
-  bool is_last = false;   // Ready::snapshot stands beside it
-};
-
-// All spans and pointers live until the next call that is not const. Payloads of entries live on
-// while their chunk is referenced (Raft::arena()).
-struct Ready {
-  std::optional<SoftState> soft_state;  // when it changed
-  std::optional<HardState> hard_state;  // when it changed
-  std::span<const Entry> entries;
-  std::span<const SnapshotChunk> chunks;
-  const Snapshot* snapshot = nullptr;
-  std::span<const Message> responses;
-  std::span<const Entry> committed;
-  std::optional<Message> applied;
-  std::span<const Message> messages;
-  std::span<const ReadState> reads;
-  // Whether the write must reach the disk before anything is answered; a new commit index alone
-  // need not.
-  bool must_sync = false;
-};
 
 // Everything a person asks of a node.
 struct Status {
@@ -215,6 +94,8 @@ class Raft {
   void report_unreachable(NodeId peer);
   void report_snapshot(NodeId peer, bool sent);
   void forget_leader();
+  // An operator's word on a lost zone; holds until the node is restarted.
+  void set_zone_loss(ZoneLossPolicy policy);
 
   // Called for each committed change, in log order, as it is applied. The configuration that holds
   // from now on; an invalid change is refused alike by every node and leaves things as they are.

@@ -230,7 +230,6 @@ bool Raft::maybe_commit() {
 // Whether the other zones are lost: no voter outside this node's zone was heard of for an election
 // timeout. Under kDegrade the rule then asks for nothing until one is heard of again.
 void Raft::observe_zones() {
-  if (config_.zone_loss != ZoneLossPolicy::kDegrade) return;
   const Zone own = config_.zones[config_.id.value];
   NodeSet elsewhere;
   bool heard = false;
@@ -239,7 +238,8 @@ void Raft::observe_zones() {
     elsewhere.insert(id);
     heard |= now_ - heard_at_[id.value] < config_.election_timeout;
   }
-  const bool degraded = !elsewhere.empty() && !heard;
+  const bool degraded =
+      config_.zone_loss == ZoneLossPolicy::kDegrade && !elsewhere.empty() && !heard;
   if (degraded == zone_rule_degraded_) return;
   zone_rule_degraded_ = degraded;
   tracker_.set_zones({config_.zones, degraded ? elsewhere : NodeSet{}});
@@ -247,6 +247,11 @@ void Raft::observe_zones() {
     release_waiting_reads();
     broadcast_append();
   }
+}
+
+void Raft::set_zone_loss(ZoneLossPolicy policy) {
+  config_.zone_loss = policy;
+  if (role_ == Role::kLeader) observe_zones();
 }
 
 }  // namespace ringroad::raft

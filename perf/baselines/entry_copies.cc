@@ -10,7 +10,7 @@
 
 int main(int argc, char** argv) {
   using namespace ringroad::baseline;
-  std::size_t size = 256, batch = 256, kept = 512;
+  std::size_t size = 256, batch = 256, kept = 256;
   double run_seconds = 1;
   int cpu = 0;
   CLI::App app{"Entries a second, each copied three times"};

@@ -63,17 +63,20 @@ std::optional<CompareMode> compare_mode(absl::string_view name) {
   return std::nullopt;
 }
 
-std::string text_difference(absl::string_view expected, absl::string_view actual) {
-  const std::vector<std::string> a = absl::StrSplit(expected, '\n');
-  const std::vector<std::string> b = absl::StrSplit(actual, '\n');
-  return first_difference(a, b).value_or("");
+std::optional<std::string> Comparison::text_difference(const Case& c,
+                                                       absl::string_view actual) const {
+  std::vector<std::string> expected_lines = absl::StrSplit(c.expected, '\n');
+  std::vector<std::string> actual_lines = absl::StrSplit(actual, '\n');
+  if (mode_ != CompareMode::kAll) {
+    for (auto* lines : {&expected_lines, &actual_lines}) {
+      for (std::string& line : *lines) line = progress_line(line).value_or(line);
+    }
+  }
+  return first_difference(expected_lines, actual_lines);
 }
 
 std::optional<std::string> Comparison::difference(const Case& c, absl::string_view actual) {
-  if (mode_ == CompareMode::kAll) {
-    if (c.expected == actual) return std::nullopt;
-    return text_difference(c.expected, actual);
-  }
+  if (mode_ == CompareMode::kAll) return text_difference(c, actual);
   const Observed expected_now = expected_.observe(c.command, c.expected);
   const Observed actual_now = actual_.observe(c.command, actual);
   if (auto found = first_difference(expected_now.prints, actual_now.prints)) return found;

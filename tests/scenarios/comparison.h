@@ -31,13 +31,13 @@ class Comparison {
 
   // Nothing if `actual`, closed, is as `c` expects; else what differs, some lines of text.
   std::optional<std::string> difference(const Case& c, absl::string_view actual);
+  // For commands whose whole output counts: as text, but for what versions of the format disagree
+  // on, unless the mode is kAll.
+  std::optional<std::string> text_difference(const Case& c, absl::string_view actual) const;
 
  private:
   CompareMode mode_;
   Observer expected_, actual_;
 };
-
-// The first line that differs, with a little of what stands before it.
-std::string text_difference(absl::string_view expected, absl::string_view actual);
 
 }  // namespace ringroad::scenarios

@@ -184,29 +184,6 @@ bool take_message(Reader& in, std::string& text, Depth depth) {
   }
 }
 
-// "1: StateReplicate match=11 next=12 learner paused pendingSnap=11 inactive inflight=2[full]".
-// Further numbers, which some versions print, are left out, and what would be sent next to a node
-// that is sent a snapshot instead, which versions disagree on.
-std::optional<std::string> progress_line(absl::string_view line) {
-  constexpr std::array<absl::string_view, 4> kNumbers = {
-      "match=", "next=", "pendingSnap=", "inflight="};
-  constexpr std::array<absl::string_view, 3> kFlags = {"learner", "paused", "inactive"};
-  if (!absl::StrContains(line, ": State") || !absl::StrContains(line, " match=")) {
-    return std::nullopt;
-  }
-  const bool is_snapshot = absl::StrContains(line, ": StateSnapshot ");
-  std::vector<absl::string_view> kept;
-  for (const absl::string_view token : absl::StrSplit(line, ' ', absl::SkipEmpty())) {
-    const bool is_number = std::ranges::any_of(
-        kNumbers, [token](absl::string_view key) { return absl::StartsWith(token, key); });
-    if (is_snapshot && absl::StartsWith(token, "next=")) continue;
-    if (kept.size() < 2 || is_number || std::ranges::find(kFlags, token) != kFlags.end()) {
-      kept.push_back(token);
-    }
-  }
-  return absl::StrJoin(kept, " ");
-}
-
 bool is_state_line(absl::string_view line) {
   return absl::StrContains(line, ": State") && absl::StrContains(line, "Voter)");
 }
@@ -341,6 +318,26 @@ std::string last_of(const std::map<std::uint64_t, std::string>& entries) {
 }
 
 }  // namespace
+
+std::optional<std::string> progress_line(absl::string_view line) {
+  constexpr std::array<absl::string_view, 4> kNumbers = {
+      "match=", "next=", "pendingSnap=", "inflight="};
+  constexpr std::array<absl::string_view, 3> kFlags = {"learner", "paused", "inactive"};
+  if (!absl::StrContains(line, ": State") || !absl::StrContains(line, " match=")) {
+    return std::nullopt;
+  }
+  const bool is_snapshot = absl::StrContains(line, ": StateSnapshot ");
+  std::vector<absl::string_view> kept;
+  for (const absl::string_view token : absl::StrSplit(line, ' ', absl::SkipEmpty())) {
+    const bool is_number = std::ranges::any_of(
+        kNumbers, [token](absl::string_view key) { return absl::StartsWith(token, key); });
+    if (is_snapshot && absl::StartsWith(token, "next=")) continue;
+    if (kept.size() < 2 || is_number || std::ranges::find(kFlags, token) != kFlags.end()) {
+      kept.push_back(token);
+    }
+  }
+  return absl::StrJoin(kept, " ");
+}
 
 std::string NodeView::describe() const {
   return absl::StrCat("HardState ", hard_state, " | ", soft_state, " | ", log.size(),

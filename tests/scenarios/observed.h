@@ -36,6 +36,12 @@ struct Observed {
   std::vector<std::string> prints;
 };
 
+// What all versions print of a member's progress, of the line that tells it: "1: StateReplicate
+// match=11 next=12 learner paused pendingSnap=11 inactive inflight=2[full]". Further numbers are
+// left out, and what would be sent next to a node that is sent a snapshot instead, which versions
+// disagree on. Nothing if the line is no such line.
+std::optional<std::string> progress_line(absl::string_view line);
+
 class Observer {
  public:
   // `output` is what `command` printed, or is expected to print.

@@ -18,6 +18,7 @@ using raft::AckedValues;
 using raft::JointVoters;
 using raft::NodeSet;
 using raft::VoteResult;
+using raft::ZoneLabels;
 
 // Voters may go by any numbers; the nodes that stand for them are counted from 1, in the order of
 // those numbers.
@@ -26,6 +27,11 @@ struct Quorum {
   bool joint = false;
   std::vector<std::uint64_t> names;  // of node 1, 2 and so on, ascending
   std::vector<NodeId> order;         // in which `idx` and `votes` speak of them
+
+  NodeId node(std::uint64_t name) const {
+    const auto place = std::ranges::lower_bound(names, name) - names.begin();
+    return NodeId{static_cast<std::uint16_t>(place + 1)};
+  }
 };
 
 const Argument* find(const Command& command, absl::string_view key) {
@@ -56,8 +62,7 @@ Quorum quorum_of(const Command& command) {
   if (quorum.names.size() > kNodesMax) throw BadCommand("more than 64 voters");
   const auto take = [&](const std::vector<std::uint64_t>& half, NodeSet& into) {
     for (const std::uint64_t name : half) {
-      const auto place = std::ranges::lower_bound(quorum.names, name) - quorum.names.begin();
-      const NodeId id{static_cast<std::uint16_t>(place + 1)};
+      const NodeId id = quorum.node(name);
       if (!quorum.voters.all().contains(id)) quorum.order.push_back(id);
       into.insert(id);
     }
@@ -132,8 +137,28 @@ std::string disagreements(const Quorum& quorum, const AckedValues& acked, std::u
   return text;
 }
 
+ZoneLabels zones_of(const Command& command, const Quorum& quorum) {
+  ZoneLabels labels{};
+  const std::vector<std::string> zones = said(command, "zones", quorum);
+  for (std::size_t i = 0; i < zones.size(); ++i) {
+    const std::uint64_t zone = zones[i] == "_" ? 0 : number(zones[i]);
+    if (zone > 255) throw BadCommand("zones are 1 to 255");
+    labels[quorum.order[i].value] = raft::Zone{static_cast<std::uint8_t>(zone)};
+  }
+  return labels;
+}
+
+NodeSet lost_of(const Command& command, const Quorum& quorum) {
+  NodeSet lost;
+  for (const std::uint64_t name : half_of(find(command, "lost"))) {
+    if (!std::ranges::binary_search(quorum.names, name)) throw BadCommand("a stranger is lost");
+    lost.insert(quorum.node(name));
+  }
+  return lost;
+}
+
 std::string run_committed(const Command& command) {
-  allow_only(command, std::array<absl::string_view, 3>{"cfg", "cfgj", "idx"});
+  allow_only(command, std::array<absl::string_view, 5>{"cfg", "cfgj", "idx", "zones", "lost"});
   const Quorum quorum = quorum_of(command);
   AckedValues acked{};
   const std::vector<std::string> indexes = said(command, "idx", quorum);
@@ -142,8 +167,20 @@ std::string run_committed(const Command& command) {
     acked[quorum.order[i].value] = number(indexes[i]);
     if (acked[quorum.order[i].value] == 0) throw BadCommand("idx has 0; a silent voter is _");
   }
-  const std::uint64_t index = committed(quorum.voters, acked);
-  return bars(quorum, acked) + disagreements(quorum, acked, index) + index_text(index) + "\n";
+  std::string text = bars(quorum, acked);
+  if (find(command, "zones") == nullptr) {
+    const std::uint64_t index = committed(quorum.voters, acked);
+    return text + disagreements(quorum, acked, index) + index_text(index) + "\n";
+  }
+  const ZoneLabels zones = zones_of(command, quorum);
+  const NodeSet lost = lost_of(command, quorum);
+  const std::uint64_t index = raft::zone_committed_index(
+      quorum.voters, [&](NodeId id) { return acked[id.value]; },
+      [&](NodeId id) { return zones[id.value]; }, lost);
+  if (index != raft::oracle_zone_committed(quorum.voters, acked, zones, lost)) {
+    text += "by brute force another index\n";
+  }
+  return text + index_text(index) + "\n";
 }
 
 std::string result_text(VoteResult result) {

@@ -1,6 +1,7 @@
 // The commands of the files in quorum/, in the form of the quorum tests of etcd's Raft:
 //
 //   committed cfg=(1,2,3) cfgj=(2,3,4) idx=(10,_,7,9)
+//   committed cfg=(1,2,3) idx=(10,9,7) zones=(1,1,2) lost=(3)
 //   vote cfg=(1,2,3) votes=(y,n,_)
 //
 // `cfg` are the voters, `cfgj` those of the outgoing half, which makes the quorum a joint one

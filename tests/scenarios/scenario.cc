@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "confchange_commands.h"
 #include "datadriven.h"
 #include "environment.h"
+#include "quorum_commands.h"
 #include "raft_commands.h"
 
 namespace ringroad::scenarios {
@@ -16,9 +18,17 @@ namespace {
 // Everything commands can act on.
 struct World {
   Environment environment;
+  ConfChangeCommands membership;
 };
 
+// Commands about one calculation, whose whole output is what they are about.
+bool is_calculation(const Command& command) {
+  return is_quorum_command(command.name) || ConfChangeCommands::knows(command.name);
+}
+
 std::string run(World& world, const Command& command) {
+  if (is_quorum_command(command.name)) return run_quorum_command(command);
+  if (ConfChangeCommands::knows(command.name)) return world.membership.run(command);
   return run_raft_command(world.environment, command);
 }
 
@@ -48,7 +58,9 @@ ScenarioResult run_scenario(absl::string_view name, absl::string_view text,
     ++result.commands;
     if (options.rewrite) {
       outputs.push_back(std::move(output));
-    } else if (const auto difference = comparison.difference(c, output)) {
+    } else if (const auto difference = is_calculation(c.command)
+                                           ? comparison.text_difference(c, output)
+                                           : comparison.difference(c, output)) {
       result.problem = absl::StrCat(c.command.position, ": ", c.command.name,
                                     " did not go as expected\n", *difference);
       return result;

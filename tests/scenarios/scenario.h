@@ -1,7 +1,9 @@
 // Runs one scenario file: parses it, runs its commands in order against a fresh world, and compares
 // what they print with what is expected (comparison.h). It ends at the first difference, since what
-// follows one means little. Which world a command belongs to its name tells; a file may use them
-// all.
+// follows one means little.
+//
+// Three families of commands are known, and a file may use them all: those of raft_commands.h, of
+// quorum_commands.h and of confchange_commands.h. The last two are always compared as text.
 #pragma once
 
 #include <cstddef>

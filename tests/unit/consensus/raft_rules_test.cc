@@ -34,6 +34,22 @@ TEST(Zones, LostOnesStopCommitsUnderWait) {
   EXPECT_FALSE(cluster.node(1).status().zone_rule_degraded);
 }
 
+TEST(Zones, LostOnesAreGivenUpWhenAnOperatorSaysSo) {
+  CoreCluster cluster(3, two_zones);
+  cluster.elect(1);
+  cluster.isolate(3);
+  ASSERT_EQ(cluster.node(1).propose_conf_change(ConfChange{{ConfChangeType::kRemoveNode, id(3)}},
+                                                EntryType::kConfChangeV2),
+            StepResult::kOk);
+  cluster.pass(milliseconds(1000));
+  ASSERT_TRUE(cluster.node(1).tracker().contains(id(3))) << "the change waits like any entry";
+  cluster.node(1).set_zone_loss(ZoneLossPolicy::kDegrade);
+  cluster.settle();
+  EXPECT_FALSE(cluster.node(1).tracker().contains(id(3)));
+  cluster.propose(1, "a");
+  EXPECT_EQ(cluster.state(2), "a");
+}
+
 TEST(Zones, LostOnesAreDoneWithoutUnderDegradeUntilTheyAreBack) {
   CoreCluster cluster(3, [](Config& config) {
     two_zones(config);

@@ -198,6 +198,15 @@ TEST(Comparison, ASnapshotMayStandOnTheLineOfItsMessage) {
   EXPECT_EQ(passing(replaced(same_line, "Index:10", "Index:9")), "o");
 }
 
+TEST(Comparison, CalculationsAreComparedAsTextInEveryMode) {
+  const std::string text = written("vote cfg=(1,2,3) votes=(y,n,y)\n----\n\nsimple\nv1\n----\n");
+  EXPECT_EQ(passing(text), "amo");
+  EXPECT_EQ(passing(replaced(text, "VoteWon", "VoteLost")), "");
+  EXPECT_EQ(passing(replaced(text, "voters=(1)", "voters=(2)")), "");
+  EXPECT_EQ(passing(replaced(text, "match=0", "match=1")), "");
+  EXPECT_EQ(passing(replaced(text, "match=0", "match=0 commit=0")), "mo");
+}
+
 TEST(Comparison, TheFirstDifferenceIsNamedByFileAndLine) {
   const ScenarioResult result =
       run_scenario("test", replaced(written(kCommands), "2: StateReplicate match=12", "2: x"),
