@@ -176,6 +176,10 @@ void Raft::on_append_response(const Message& m, Progress& progress) {
     progress.become_probe();
     progress.become_replicate();
     transfers_[m.from.value] = {};
+  } else if (progress.match >= progress.pending_snapshot) {
+    // It has the snapshot, and the log has been compacted beyond that meanwhile: the next one.
+    progress.become_probe();
+    transfers_[m.from.value] = {};
   }
   if (maybe_commit()) {
     release_waiting_reads();
