@@ -29,16 +29,8 @@ void pass_start(Node& node) {
   node.raft->tick(node.now);
 }
 
-// The core sends what it knows to be applied only.
-void offer_snapshot(Node& node) {
-  std::size_t known = node.offered;
-  while (known < node.history.size() &&
-         node.history[known].snapshot.index <= node.raft->log().applied()) {
-    ++known;
-  }
-  if (known == node.offered) return;
-  node.offered = known;
-  node.raft->snapshot_made(node.history[known - 1].snapshot);
+void offer_what_is_applied(Node& node) {
+  if (!node.snapshots_by_hand) Environment::offer_snapshot(node);
 }
 
 // What a node of an older version leaves out.
@@ -107,6 +99,7 @@ absl::Status Environment::add_nodes(std::size_t count, const NodeTemplate& as) {
     node->config = as.config;
     node->config.id = NodeId{static_cast<std::uint16_t>(nodes_.size() + 1)};
     node->snapshots_in_chunks = as.snapshots_in_chunks;
+    node->snapshots_by_hand = as.snapshots_by_hand;
     node->message_version = as.message_version;
     const std::string bytes = Machine{as.content}.saved();
     if (as.snapshots_in_chunks && as.bootstraps()) snapshot.size_bytes = bytes.size();
@@ -195,7 +188,7 @@ absl::Status Environment::process_ready(Node& node) {
       if (m.message.to != node.id()) send(node, std::move(m));
     }
     node.raft->advance();
-    offer_snapshot(node);
+    offer_what_is_applied(node);
     return absl::OkStatus();
   }
 
@@ -288,7 +281,7 @@ absl::Status Environment::step(Node& node, const HeldMessage& held) {
     node.arriving = held.bytes;
   }
   const absl::Status status = status_of(node.raft->step(message));
-  offer_snapshot(node);
+  offer_what_is_applied(node);
   return status;
 }
 
@@ -387,6 +380,18 @@ absl::Status Environment::send_snapshot(Node& from, NodeId to) {
   output_.write(describe(held));
   send(from, std::move(held));
   return absl::OkStatus();
+}
+
+// The core sends what it knows to be applied only.
+void Environment::offer_snapshot(Node& node) {
+  std::size_t known = node.offered;
+  while (known < node.history.size() &&
+         node.history[known].snapshot.index <= node.raft->log().applied()) {
+    ++known;
+  }
+  if (known == node.offered) return;
+  node.offered = known;
+  node.raft->snapshot_made(node.history[known - 1].snapshot);
 }
 
 absl::Status Environment::compact(Node& node, raft::Index up_to) {

@@ -53,6 +53,8 @@ struct NodeTemplate {
   std::string content;      // of that snapshot
   // Otherwise they travel as one message, whatever they hold.
   bool snapshots_in_chunks = false;
+  // Only what offer_snapshot() offers can be sent; otherwise whatever has been applied.
+  bool snapshots_by_hand = false;
   std::uint64_t message_version = kMessageVersion;
   bool bootstraps() const {
     return !snapshot.empty() || !content.empty() || snapshot.conf != raft::ConfState{};
@@ -68,6 +70,7 @@ struct SavedMachine {
 struct Node {
   raft::Config config;
   bool snapshots_in_chunks = false;
+  bool snapshots_by_hand = false;
   std::uint64_t message_version = kMessageVersion;
   std::unique_ptr<raft::Raft> raft;
   Nanos now;
@@ -111,6 +114,8 @@ class Environment {
   // All of it, again and again, until nothing is left to do; all nodes if `ids` is empty.
   absl::Status stabilize(std::span<const NodeId> ids);
   absl::Status send_snapshot(Node& from, NodeId to);
+  // The machine as far as it is applied can be sent from now on.
+  static void offer_snapshot(Node& node);
   absl::Status compact(Node& node, raft::Index up_to);
   // Everything but the disk is gone. Of the oldest write under way, the disk has the first `torn`
   // entries.

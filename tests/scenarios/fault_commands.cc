@@ -148,6 +148,14 @@ absl::Status machine(Environment& env, const Command& c) {
   return absl::OkStatus();
 }
 
+absl::Status set_zone_loss(Environment& env, const Command& c) {
+  const std::string& policy = word(c, 1);
+  if (policy != "wait" && policy != "degrade") throw BadCommand("zone-loss is wait or degrade");
+  first_node(env, c).raft->set_zone_loss(policy == "wait" ? raft::ZoneLossPolicy::kWait
+                                                          : raft::ZoneLossPolicy::kDegrade);
+  return absl::OkStatus();
+}
+
 struct Known {
   absl::string_view name;
   absl::Status (*run)(Environment&, const Command&);
@@ -170,8 +178,14 @@ constexpr std::array kCommands = {
     Known{"jump", jump},
     Known{"lose", lose},
     Known{"machine", machine},
+    Known{"make-snapshot",
+          [](Environment& env, const Command& c) {
+            Environment::offer_snapshot(first_node(env, c));
+            return absl::OkStatus();
+          }},
     Known{"release", release},
     Known{"report-snapshot", report_snapshot},
+    Known{"set-zone-loss", set_zone_loss},
     Known{"wipe", wipe},
 };
 
@@ -200,6 +214,8 @@ constexpr std::array kOptions = {
              t.snapshots_in_chunks = true;
              t.config.snapshot_chunk_bytes_max = static_cast<std::uint32_t>(number(v));
            }},
+    Option{"snapshots-by-hand",
+           [](NodeTemplate& t, const auto& v) { t.snapshots_by_hand = truth(v); }},
     Option{"uncommitted-bytes",
            [](NodeTemplate& t, const auto& v) { t.config.uncommitted_bytes_max = number(v); }},
 };

@@ -1,25 +1,28 @@
-// The commands by which a scenario lets something go wrong, and looks at what came of it. Nodes are
-// numbers; what is left out does not matter.
+// The commands by which a scenario lets something go wrong, and looks at what came of it.
 //
-// Messages on their way:
-//   cut from=(1) to=(2,3) | isolate N... | heal   from then on such messages are lost as they
-//   arrive lose | duplicate | hold  [to=N] [from=N] [type=MsgApp] [nth=K]   of those in the queue;
-//   nth: only
-//                            the K-th of them. What is held waits for release [to=N], which puts it
-//                            at the queue's end
+// Messages on their way; MEANT, of those in the queue: to=N from=N type=MsgApp nth=K, or all
+//   cut from=(1) to=(2,3)   from now on such messages are lost as they arrive
+//   isolate N... | heal     all to and from these nodes; none any more
+//   lose MEANT              away with them
+//   duplicate MEANT         each is there twice
+//   hold MEANT              they wait, and can be overtaken
+//   release [to=N]          what was held, to the queue's end
 // Nodes:
-//   crash N [torn=K]         down until `restart N`; of the write under way K entries are on the
-//   disk wipe N                   starts with an empty disk, under its old name disk N full | ok a
-//   full disk takes the node down with its next write damage N INDEX           that entry cannot be
-//   read when the node starts again jump N TICKS             its process stood still for so long,
-//   and its clock did not report-snapshot N M sent | failed   what N's driver says of the snapshot
-//   on its way to M
+//   crash N [torn=K]        down until restart N; of the write under way K entries are written
+//   wipe N                  starts with an empty disk, under its old name
+//   disk N full | ok        a full disk takes the node down with its next write
+//   damage N INDEX          that entry cannot be read when the node starts again
+//   jump N TICKS            its process stood still for so long, and its clock did not
+//   report-snapshot N M sent | failed    what N's driver says of the snapshot on its way to M
+//   make-snapshot N         with snapshots-by-hand: only such a snapshot is sent to others
+//   set-zone-loss N wait | degrade       what an operator says of a lost zone
 // To look at:
-//   core-state N             term, vote, leader, indexes, transfer, zone rule, lease
-//   machine N                what has been applied, and the sessions of clients
+//   core-state N            term, vote, leader, indexes, transfer, zone rule, lease
+//   machine N               what has been applied, and the sessions of clients
 //
-// Of add-nodes: snapshot-chunk=BYTES, without which a snapshot is one message; uncommitted-bytes=,
-// append-bytes=, append-entries=, forward-proposals=, clock-drift-ppm=, message-version=1.
+// Of add-nodes: snapshot-chunk=BYTES (otherwise a snapshot is one message), snapshots-by-hand=true,
+// uncommitted-bytes=, append-bytes=, append-entries=, forward-proposals=, clock-drift-ppm= and
+// message-version=1.
 #pragma once
 
 #include "absl/status/status.h"
