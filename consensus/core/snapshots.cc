@@ -90,12 +90,11 @@ void Raft::on_snapshot(const Message& m) {
 
 // Not when it would replace what is committed, nor when this log already holds the snapshot's last
 // entry and hence all before it (thesis 5.3: entries that follow it are kept); that alone commits.
-// Nor when this node is no member of it.
+// Whether this node is a member in it does not matter (thesis 4.1): one that is being added may get
+// a snapshot of before its time, and the entry that adds it behind it.
 bool Raft::needs_snapshot(const Snapshot& snapshot) {
   if (snapshot.index <= log_.committed()) return false;
-  const ConfState& conf = snapshot.conf;
-  if (!(conf.voters | conf.learners | conf.voters_outgoing).contains(config_.id)) return false;
-  if (!raft::restore(conf).ok()) return false;
+  if (!raft::restore(snapshot.conf).ok()) return false;
   if (!log_.matches(snapshot.last())) return true;
   log_.commit_to(snapshot.index);
   return false;
