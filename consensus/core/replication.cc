@@ -167,7 +167,9 @@ void Raft::on_append_response(const Message& m, Progress& progress) {
     return;
   }
   const bool probe_answered = progress.match == m.index && progress.state == ProgressState::kProbe;
-  if (!progress.maybe_update(m.index) && !probe_answered) return;
+  const bool snapshot_answered =
+      progress.state == ProgressState::kSnapshot && m.index >= progress.pending_snapshot;
+  if (!progress.maybe_update(m.index) && !probe_answered && !snapshot_answered) return;
   if (progress.state == ProgressState::kProbe) {
     progress.become_replicate();
   } else if (progress.state == ProgressState::kReplicate) {
@@ -177,8 +179,8 @@ void Raft::on_append_response(const Message& m, Progress& progress) {
     progress.become_probe();
     progress.become_replicate();
     transfers_[m.from.value] = {};
-  } else if (progress.match >= progress.pending_snapshot) {
-    // It has the snapshot, and the log has been compacted beyond that meanwhile: the next one.
+  } else if (snapshot_answered) {
+    // It arrived, but the log was compacted beyond it meanwhile: another one has to follow.
     progress.become_probe();
     transfers_[m.from.value] = {};
   }

@@ -90,8 +90,8 @@ void Raft::on_snapshot(const Message& m) {
 
 // Not when it would replace what is committed, nor when this log already holds the snapshot's last
 // entry and hence all before it (thesis 5.3: entries that follow it are kept); that alone commits.
-// Whether this node is a member in it does not matter (thesis 4.1): one that is being added may get
-// a snapshot of before its time, and the entry that adds it behind it.
+// That this node is no member of it is no reason: it may have been made before the node was added,
+// and the leader can make no newer one if the change that adds the node needs its vote.
 bool Raft::needs_snapshot(const Snapshot& snapshot) {
   if (snapshot.index <= log_.committed()) return false;
   if (!raft::restore(snapshot.conf).ok()) return false;

@@ -72,6 +72,12 @@ const SavedMachine& Node::saved(raft::Index index) const {
   return found == history.end() ? history.back() : *found;
 }
 
+SavedMachine Node::save(raft::Snapshot at) const {
+  std::string bytes = machine.saved(snapshot_bytes_min);
+  at.size_bytes = snapshots_have_size ? bytes.size() : 0;
+  return {at, std::move(bytes)};
+}
+
 Node& Environment::node_or_its_remains(NodeId id) {
   if (id.value < 1 || id.value > nodes_.size()) {
     throw BadCommand(absl::StrCat("there is no node ", id.value, " yet"));
@@ -98,12 +104,12 @@ absl::Status Environment::add_nodes(std::size_t count, const NodeTemplate& as) {
     auto node = std::make_unique<Node>();
     node->config = as.config;
     node->config.id = NodeId{static_cast<std::uint16_t>(nodes_.size() + 1)};
-    node->snapshots_in_chunks = as.snapshots_in_chunks;
+    node->snapshots_have_size = as.snapshots_have_size;
+    node->snapshot_bytes_min = as.snapshot_bytes_min;
     node->snapshots_by_hand = as.snapshots_by_hand;
     node->message_version = as.message_version;
-    const std::string bytes = Machine{as.content}.saved();
-    if (as.snapshots_in_chunks && as.bootstraps()) snapshot.size_bytes = bytes.size();
-    node->history.push_back({snapshot, bytes});
+    node->machine = Machine{as.content};
+    node->history.push_back(node->save(snapshot));
     if (auto status = node->config.validate(); !status.ok()) return status;
     if (as.bootstraps()) {
       if (auto status = node->storage.apply_snapshot(snapshot); !status.ok()) return status;
@@ -302,9 +308,7 @@ void Environment::apply(Node& node, std::span<const HeldEntry> entries) {
     } else {
       node.machine.apply(entry.data);
     }
-    std::string bytes = node.machine.saved();
-    if (node.snapshots_in_chunks) after.size_bytes = bytes.size();
-    node.history.push_back({after, std::move(bytes)});
+    node.history.push_back(node.save(after));
   }
 }
 
@@ -418,6 +422,14 @@ void Environment::print_log(Node& node) {
 
 void Environment::print_status(Node& node) {
   if (node.raft->role() == raft::Role::kLeader) output_.write(node.raft->tracker().describe());
+}
+
+void Environment::print_machine(Node& node) {
+  const raft::Snapshot& at = node.history.back().snapshot;
+  const std::string sessions = node.machine.sessions();
+  output_.line(absl::StrCat("Index:", at.index.value, " Term:", at.term.value, " ",
+                            quoted(node.machine.content()),
+                            sessions.empty() ? "" : " Sessions: ", sessions));
 }
 
 void Environment::print_states() {

@@ -51,8 +51,9 @@ struct NodeTemplate {
   raft::Config config;      // but for the id
   raft::Snapshot snapshot;  // of all of them; its term is 1
   std::string content;      // of that snapshot
-  // Otherwise they travel as one message, whatever they hold.
-  bool snapshots_in_chunks = false;
+  // Without a size they travel as one message, whatever they hold.
+  bool snapshots_have_size = false;
+  std::uint64_t snapshot_bytes_min = 0;
   // Only what offer_snapshot() offers can be sent; otherwise whatever has been applied.
   bool snapshots_by_hand = false;
   std::uint64_t message_version = kMessageVersion;
@@ -69,7 +70,8 @@ struct SavedMachine {
 
 struct Node {
   raft::Config config;
-  bool snapshots_in_chunks = false;
+  bool snapshots_have_size = false;
+  std::uint64_t snapshot_bytes_min = 0;
   bool snapshots_by_hand = false;
   std::uint64_t message_version = kMessageVersion;
   std::unique_ptr<raft::Raft> raft;
@@ -88,8 +90,10 @@ struct Node {
   bool disk_is_full = false;
 
   NodeId id() const { return config.id; }
-  // The bytes of a snapshot of this node; those of the machine as it is if it is none.
+  // As it was then; as it is, if it was never there.
   const SavedMachine& saved(raft::Index index) const;
+  // As it is now.
+  SavedMachine save(raft::Snapshot at) const;
 };
 
 class Environment {
@@ -124,6 +128,7 @@ class Environment {
   absl::Status restart(Node& node);
 
   void print_log(Node& node);
+  void print_machine(Node& node);
   void print_status(Node& node);
   void print_states();
 

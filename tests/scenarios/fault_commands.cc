@@ -118,13 +118,6 @@ absl::Status jump(Environment& env, const Command& c) {
   return absl::OkStatus();
 }
 
-absl::Status report_snapshot(Environment& env, const Command& c) {
-  const std::string& how = word(c, 2);
-  if (how != "sent" && how != "failed") throw BadCommand("a snapshot is sent or failed");
-  first_node(env, c).raft->report_snapshot(node_id(word(c, 1)), how == "sent");
-  return absl::OkStatus();
-}
-
 absl::Status core_state(Environment& env, const Command& c) {
   const Node& node = first_node(env, c);
   const raft::Status s = node.raft->status();
@@ -136,23 +129,6 @@ absl::Status core_state(Environment& env, const Command& c) {
   const Nanos lease = s.lease_until - node.now;
   if (s.lease_until > node.now) absl::StrAppend(&text, " Lease:", lease.count / 1000, "us");
   env.output().line(text);
-  return absl::OkStatus();
-}
-
-absl::Status machine(Environment& env, const Command& c) {
-  const Machine& machine = first_remains(env, c).machine;
-  const std::string sessions = machine.sessions();
-  env.output().line(
-      absl::StrCat("applied: ", machine.content().empty() ? "nothing" : machine.content(),
-                   sessions.empty() ? "" : "; sessions: ", sessions));
-  return absl::OkStatus();
-}
-
-absl::Status set_zone_loss(Environment& env, const Command& c) {
-  const std::string& policy = word(c, 1);
-  if (policy != "wait" && policy != "degrade") throw BadCommand("zone-loss is wait or degrade");
-  first_node(env, c).raft->set_zone_loss(policy == "wait" ? raft::ZoneLossPolicy::kWait
-                                                          : raft::ZoneLossPolicy::kDegrade);
   return absl::OkStatus();
 }
 
@@ -177,15 +153,12 @@ constexpr std::array kCommands = {
     Known{"isolate", isolate},
     Known{"jump", jump},
     Known{"lose", lose},
-    Known{"machine", machine},
     Known{"make-snapshot",
           [](Environment& env, const Command& c) {
             Environment::offer_snapshot(first_node(env, c));
             return absl::OkStatus();
           }},
     Known{"release", release},
-    Known{"report-snapshot", report_snapshot},
-    Known{"set-zone-loss", set_zone_loss},
     Known{"wipe", wipe},
 };
 
@@ -195,29 +168,14 @@ struct Option {
 };
 
 constexpr std::array kOptions = {
-    Option{"append-bytes",
-           [](NodeTemplate& t, const auto& v) { t.config.append_bytes_max = number(v); }},
-    Option{"append-entries",
-           [](NodeTemplate& t, const auto& v) {
-             t.config.append_entries_max = static_cast<std::uint32_t>(number(v));
-           }},
     Option{"clock-drift-ppm",
            [](NodeTemplate& t, const auto& v) {
              t.config.clock_drift_ppm_max = static_cast<std::uint32_t>(number(v));
            }},
-    Option{"forward-proposals",
-           [](NodeTemplate& t, const auto& v) { t.config.forward_proposals = truth(v); }},
     Option{"message-version",
            [](NodeTemplate& t, const auto& v) { t.message_version = number(v); }},
-    Option{"snapshot-chunk",
-           [](NodeTemplate& t, const auto& v) {
-             t.snapshots_in_chunks = true;
-             t.config.snapshot_chunk_bytes_max = static_cast<std::uint32_t>(number(v));
-           }},
     Option{"snapshots-by-hand",
            [](NodeTemplate& t, const auto& v) { t.snapshots_by_hand = truth(v); }},
-    Option{"uncommitted-bytes",
-           [](NodeTemplate& t, const auto& v) { t.config.uncommitted_bytes_max = number(v); }},
 };
 
 }  // namespace

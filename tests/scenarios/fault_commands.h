@@ -13,16 +13,11 @@
 //   disk N full | ok        a full disk takes the node down with its next write
 //   damage N INDEX          that entry cannot be read when the node starts again
 //   jump N TICKS            its process stood still for so long, and its clock did not
-//   report-snapshot N M sent | failed    what N's driver says of the snapshot on its way to M
 //   make-snapshot N         with snapshots-by-hand: only such a snapshot is sent to others
-//   set-zone-loss N wait | degrade       what an operator says of a lost zone
 // To look at:
 //   core-state N            term, vote, leader, indexes, transfer, zone rule, lease
-//   machine N               what has been applied, and the sessions of clients
 //
-// Of add-nodes: snapshot-chunk=BYTES (otherwise a snapshot is one message), snapshots-by-hand=true,
-// uncommitted-bytes=, append-bytes=, append-entries=, forward-proposals=, clock-drift-ppm= and
-// message-version=1.
+// Of add-nodes: snapshots-by-hand=true, clock-drift-ppm= and message-version=1.
 #pragma once
 
 #include "absl/status/status.h"

@@ -51,8 +51,10 @@ HeldReady hold(const raft::Ready& ready) {
                  .reads = {ready.reads.begin(), ready.reads.end()},
                  .must_sync = ready.must_sync};
   for (const raft::SnapshotChunk& c : ready.chunks) {
-    held.chunks.push_back(
-        {{reinterpret_cast<const char*>(c.bytes.data()), c.bytes.size()}, c.is_first});
+    held.chunks.push_back({c.offset,
+                           {reinterpret_cast<const char*>(c.bytes.data()), c.bytes.size()},
+                           c.is_first,
+                           c.is_last});
   }
   if (ready.snapshot != nullptr) held.snapshot = *ready.snapshot;
   if (ready.applied) held.applied = HeldMessage{*ready.applied, held.committed, {}};

@@ -31,17 +31,19 @@ struct HeldMessage {
   // Its spans and pointers are empty; what they had is below.
   raft::Message message;
   std::vector<HeldEntry> entries;
-  // A snapshot's: those of the chunk, or all of them if it does not travel in chunks.
+  // A snapshot's: those of the chunk, or all of them if it has no size.
   std::string bytes;
-};
-
-struct HeldChunk {
-  std::string bytes;
-  bool is_first = false;
 };
 
 HeldMessage hold(const raft::Message& message);
 std::vector<HeldMessage> hold(std::span<const raft::Message> messages);
+
+struct HeldChunk {
+  std::uint64_t offset = 0;
+  std::string bytes;
+  bool is_first = false;
+  bool is_last = false;
+};
 
 struct HeldReady {
   std::optional<raft::SoftState> soft_state;
@@ -58,7 +60,7 @@ struct HeldReady {
 
   // Whether the log writer has anything to do.
   bool has_append() const {
-    return hard_state || !entries.empty() || snapshot || !responses.empty();
+    return hard_state || !entries.empty() || !chunks.empty() || snapshot || !responses.empty();
   }
 };
 

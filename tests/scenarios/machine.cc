@@ -1,5 +1,6 @@
 #include "machine.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -8,6 +9,9 @@
 #include "absl/strings/str_split.h"
 
 namespace ringroad::scenarios {
+namespace {
+constexpr char kPadding = '\0';
+}  // namespace
 
 void Machine::apply(absl::string_view data) {
   if (data.empty()) return;
@@ -27,9 +31,14 @@ std::string Machine::sessions() const {
   return absl::StrJoin(last_request_, " ", absl::PairFormatter(":"));
 }
 
-std::string Machine::saved() const { return absl::StrCat(content_, "\n", sessions()); }
+std::string Machine::saved(std::size_t bytes_min) const {
+  std::string bytes = absl::StrCat(content_, "\n", sessions());
+  bytes.resize(std::max(bytes.size(), bytes_min), kPadding);
+  return bytes;
+}
 
 Machine Machine::restored(absl::string_view bytes) {
+  bytes = bytes.substr(0, bytes.find(kPadding));
   const std::pair<absl::string_view, absl::string_view> halves =
       absl::StrSplit(bytes, absl::MaxSplits('\n', 1));
   Machine machine{std::string(halves.first)};

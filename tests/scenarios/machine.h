@@ -2,7 +2,8 @@
 // entry that begins with a client's name and a number, as in "c7:3:pay", belongs to a session
 // (thesis 6.3) and is applied once, however often it is in the log.
 //
-// saved() is the whole state as a snapshot's bytes, restored() the way back.
+// saved() is the whole state as a snapshot's bytes, at least `bytes_min` of them, restored() the
+// way back.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,7 @@ class Machine {
   void apply(absl::string_view data);
   // "pay", "pay again": words with a blank between them.
   const std::string& content() const { return content_; }
-  std::string saved() const;
+  std::string saved(std::size_t bytes_min) const;
   // "c7:3 c8:1": the last request of each client.
   std::string sessions() const;
 

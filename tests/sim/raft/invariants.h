@@ -1,0 +1,100 @@
+// What Raft promises, checked over the whole cluster while it runs, by someone who sees all of it:
+// every log, every disk, every message. Each check is incremental: it looks only at what the last
+// event changed, so that thousands of seeds stay fast.
+//
+//   election safety       at most one leader a term; a node votes once a term, restarts or not
+//   log matching          an entry's (term, index) names one payload and one predecessor
+//   leader completeness   a leader has every entry committed in an earlier term
+//   state machine safety  one entry at each index is committed, applied, and leads to one state
+//   commit                never goes back, nor below what a disk held at a restart; a leader
+//                         commits by counting only entries of its own term
+//   durability            what a vote or an answer to an append claims is on its sender's disk;
+//                         what is committed is on the disks of a quorum
+//
+// Thesis 3.2 (figure 3.2), 3.6.2, 3.8, 4.3. The first one broken is kept, as one line.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "consensus/core/raft.h"
+#include "tests/sim/raft/disk.h"
+#include "tests/sim/raft/scheduler.h"
+
+namespace ringroad::raft::sim {
+
+class Invariants {
+ public:
+  explicit Invariants(const Scheduler& scheduler) : scheduler_(scheduler) {}
+
+  void fail(NodeId node, const std::string& what);
+  const std::string& failure() const { return failure_; }
+
+  // The node's Raft after anything happened to it.
+  void observe(NodeId node, const Raft& raft);
+  void on_start(NodeId node, const Raft& raft);
+  // What is handed to the log writer: every entry that enters a log passes here.
+  void on_entries(NodeId node, std::span<const Entry> entries, const Raft& raft);
+  void on_apply(NodeId node, const Entry& entry, std::uint64_t digest);
+  void on_machine_loaded(NodeId node, Index index, std::uint64_t digest);
+  void on_send(NodeId node, const Message& message);
+  // The node's disk surely holds more.
+  void on_durable(NodeId node, const Disk& disk);
+
+  Index committed() const { return Index{committed_.size()}; }
+  std::uint64_t elections() const { return elections_; }
+  Term last_term() const { return last_term_; }
+
+ private:
+  struct Named {  // an entry, by index and term
+    Term before;
+    std::uint64_t hash = 0;
+  };
+  struct Committed {
+    Term term;
+    Term when;  // the term of the node that was first seen to have it
+  };
+  // What of a node's disk would be found after a crash that loses all it may.
+  struct DurableLog {
+    std::uint64_t inode = 0;
+    std::uint64_t parsed_bytes = 0;
+    HardState hard_state;
+    EntryId base;
+    std::vector<Term> terms;  // of the entries behind base
+    EntryId snapshot;
+
+    Index last() const { return Index{base.index.value + terms.size()}; }
+    bool contains(EntryId id) const;
+  };
+  struct Seen {
+    Role role = Role::kFollower;
+    Term term;
+    Index commit;
+  };
+
+  void on_leader(NodeId node, const Raft& raft);
+  void on_commit(NodeId node, const Raft& raft, Index before);
+  void check_quorum_has(NodeId node, const Raft& raft, EntryId id);
+  void on_vote(NodeId node, const Message& message);
+  void check_applied(NodeId node, Index index, std::uint64_t digest);
+
+  const Scheduler& scheduler_;
+  std::string failure_;
+  std::array<Seen, kNodesMax + 1> seen_{};
+  std::array<DurableLog, kNodesMax + 1> durable_{};
+  std::unordered_map<std::uint64_t, Named> entries_;   // never walked
+  std::unordered_map<std::uint64_t, NodeId> votes_;    // by term and voter; never walked
+  std::unordered_map<std::uint64_t, NodeId> leaders_;  // by term; never walked
+  std::vector<Committed> committed_;                   // by index - 1
+  std::vector<std::uint64_t> digests_;                 // by index - 1; 0: not applied by anyone
+  std::uint64_t elections_ = 0;
+  Term last_term_;
+};
+
+std::string to_string(EntryId id);
+std::string_view name_of(Role role);
+
+}  // namespace ringroad::raft::sim

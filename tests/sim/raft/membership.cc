@@ -1,0 +1,137 @@
+#include "tests/sim/raft/membership.h"
+
+namespace ringroad::raft::sim {
+
+namespace {
+constexpr std::uint32_t kVotersMax = 7;
+constexpr std::uint32_t kMembersMax = 9;
+constexpr std::uint64_t kPauseMs = 250;
+
+// Those who stay are a majority of the voters before: a leader that leaves may take with it what
+// nobody else knows to be committed, and could neither be elected again nor vote for a shorter log.
+bool may_lose(NodeSet voters, std::uint32_t leaving) {
+  return voters.count() - leaving >= majority_of(voters.count());
+}
+
+ConfChangeSingle single(ConfChangeType type, NodeId node) { return {type, node}; }
+}  // namespace
+
+NodeId Membership::some(NodeSet nodes) {
+  auto left = prng_.below(nodes.count());
+  for (const NodeId id : nodes) {
+    if (left-- == 0) return id;
+  }
+  return kNoNode;
+}
+
+void Membership::start() {
+  world_.scheduler().after(milliseconds(50 + std::int64_t(prng_.below(kPauseMs))), [this] {
+    turn();
+    start();
+  });
+}
+
+void Membership::turn() {
+  const NodeId leading = world_.leader();
+  if (leading == kNoNode) return;
+  const Node& leader = world_.node(leading);
+  const Configuration& configuration = leader.raft().tracker().configuration();
+  if (configuration.joint()) {
+    // Whoever asked for an explicit end has to ask for it again when it was lost.
+    if (!configuration.auto_leave && prng_.below(2) == 0) propose(ConfChange{});
+    return;
+  }
+  const NodeSet lost = configuration.members() & world_.damaged();
+  if (!lost.empty()) {
+    replace(*lost.begin());
+    return;
+  }
+  if (!world_.is_healed() && world_.scenario().troubles.has(Trouble::kMembership)) {
+    change_something(leader);
+  }
+}
+
+void Membership::replace(NodeId damaged) {
+  NodeId& replacement = replacements_[damaged.value];
+  if (replacement == kNoNode) replacement = world_.add_node();
+  if (replacement == kNoNode) return;
+  ConfChange change;
+  (void)change.add(single(ConfChangeType::kRemoveNode, damaged));
+  (void)change.add(single(ConfChangeType::kAddNode, replacement));
+  propose(change);
+}
+
+// One that was a member before, with its log as it is, or a new one.
+NodeId Membership::newcomer(const Configuration& configuration) {
+  const NodeSet former = world_.nodes() - configuration.members() - world_.damaged();
+  if (!former.empty() && prng_.below(2) == 0) return some(former);
+  return world_.add_node();
+}
+
+void Membership::change_something(const Node& leader) {
+  const Configuration& c = leader.raft().tracker().configuration();
+  ConfChange change;
+  const auto set = [&change](ConfChangeType type, NodeId node) {
+    if (node != kNoNode) change = ConfChange{single(type, node)};
+  };
+  const bool has_room = c.members().count() < kMembersMax;
+  switch (prng_.below(6)) {
+    case 0:
+      if (has_room) set(ConfChangeType::kAddLearner, newcomer(c));
+      break;
+    case 1:
+      if (!c.learners.empty()) set(ConfChangeType::kAddNode, some(c.learners));
+      break;
+    case 2:
+      if (has_room && c.voters.count() < kVotersMax) set(ConfChangeType::kAddNode, newcomer(c));
+      break;
+    case 3:
+      if (may_lose(c.voters, 1)) set(ConfChangeType::kRemoveNode, some(c.voters));
+      break;
+    case 4:
+      if (!c.learners.empty()) set(ConfChangeType::kRemoveNode, some(c.learners));
+      break;
+    default:
+      change_several(c, change);
+  }
+  if (!change.leaves_joint()) propose(change);
+}
+
+void Membership::change_several(const Configuration& c, ConfChange& change) {
+  static constexpr ConfChangeTransition kTransitions[] = {ConfChangeTransition::kAuto,
+                                                          ConfChangeTransition::kJointImplicit,
+                                                          ConfChangeTransition::kJointExplicit};
+  change = ConfChange{kTransitions[prng_.below(3)]};
+  NodeSet staying = c.voters;
+  for (auto n = 1 + prng_.below(2);
+       n > 0 && may_lose(c.voters, c.voters.count() - staying.count() + 1); --n) {
+    const NodeId leaving = some(staying);
+    staying.erase(leaving);
+    const bool is_demoted = prng_.below(3) == 0;
+    (void)change.add(
+        single(is_demoted ? ConfChangeType::kAddLearner : ConfChangeType::kRemoveNode, leaving));
+  }
+  NodeSet coming;
+  for (auto n = 1 + prng_.below(2); n > 0 && c.members().count() < kMembersMax; --n) {
+    const NodeId id = newcomer(c);
+    if (id == kNoNode || coming.contains(id)) continue;
+    coming.insert(id);
+    (void)change.add(single(ConfChangeType::kAddNode, id));
+  }
+}
+
+// To the leader or, sometimes, by way of another node.
+void Membership::propose(const ConfChange& change) {
+  const NodeId to = prng_.below(8) == 0 ? some(world_.running()) : world_.leader();
+  if (to == kNoNode) return;
+  ++world_.report().changes;
+  world_.note(to, "is asked to change the membership: " +
+                      (change.leaves_joint() ? "leave joint" : describe(change.changes())));
+  world_.node(to).act([change](Raft& raft) {
+    const bool is_simple = change.changes().size() == 1 && !change.enters_joint();
+    (void)raft.propose_conf_change(change,
+                                   is_simple ? EntryType::kConfChange : EntryType::kConfChangeV2);
+  });
+}
+
+}  // namespace ringroad::raft::sim

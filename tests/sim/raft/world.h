@@ -1,0 +1,91 @@
+// The cluster under virtual time: nodes, the network between them, clients, someone who changes the
+// membership, and someone who breaks things. First all that the scenario has goes wrong for a
+// while; then everything is healed, and the cluster has to recover within a bound. Deterministic: a
+// scenario gives the same run, event for event, with every compiler.
+//
+// Owns everything. The order of its members is the order of their dependence.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+
+#include "tests/sim/raft/clients.h"
+#include "tests/sim/raft/invariants.h"
+#include "tests/sim/raft/network.h"
+#include "tests/sim/raft/node.h"
+#include "tests/sim/raft/scenario.h"
+#include "tests/sim/raft/scheduler.h"
+#include "tests/sim/raft/timeline.h"
+
+namespace ringroad::raft::sim {
+
+struct Report {
+  std::string failure;  // empty: all held
+  std::uint64_t hash = 0;
+  std::uint64_t events = 0;
+  std::uint64_t elections = 0;
+  std::uint64_t committed = 0;
+  std::uint64_t requests = 0;  // answered
+  std::uint64_t crashes = 0;
+  std::uint64_t damaged = 0;    // nodes whose disks could not be believed
+  std::uint64_t snapshots = 0;  // that a node got from a leader
+  std::uint64_t changes = 0;    // of the membership, proposed
+  Nanos recovery{};             // from healing until all were alike
+};
+
+class World {
+ public:
+  // `lines_max`: of the timeline.
+  explicit World(const Scenario& scenario, std::size_t lines_max = 0);
+  ~World();
+
+  Report run();
+  const Timeline& timeline() const { return timeline_; }
+
+  // For those who move things in it (troubles.h, membership.h).
+  const Scenario& scenario() const { return scenario_; }
+  Scheduler& scheduler() { return scheduler_; }
+  Network& network() { return *network_; }
+  NodeSet nodes() const { return nodes_; }
+  Node& node(NodeId id) { return *node_[id.value]; }
+  // The running leader of the highest term, or none.
+  NodeId leader() const;
+  NodeSet running() const;
+  NodeSet damaged() const;
+  // A node that never was, with an empty disk. kNoNode when there is no id left.
+  NodeId add_node();
+  void note(NodeId node, std::string text) { timeline_.record(node, std::move(text)); }
+  void crash(NodeId id, bool power);
+  Report& report() { return report_; }
+  // May this node's disk be ruined without making the cluster's recovery impossible?
+  bool may_damage(NodeId id) const;
+  bool is_healed() const { return is_healed_; }
+
+ private:
+  Node& make_node(NodeId id);
+  void restart_later(NodeId id);
+  void ruin(NodeId id);
+  void heal();
+  bool is_recovered() const;
+  std::string why_not_recovered() const;
+  void run_until(Nanos end, bool until_recovered);
+  void check_history();
+
+  Scenario scenario_;
+  Prng prng_;
+  Scheduler scheduler_;
+  Timeline timeline_;
+  Invariants invariants_;
+  std::unique_ptr<Network> network_;
+  NodeSet nodes_;
+  // Every node is told, also one that joins later: what the log says of the membership are changes
+  // of this.
+  ConfState first_members_;
+  std::array<std::unique_ptr<Node>, kNodesMax + 1> node_;
+  Clients clients_;
+  Report report_;
+  bool is_healed_ = false;
+};
+
+}  // namespace ringroad::raft::sim
