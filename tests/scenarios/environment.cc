@@ -180,7 +180,7 @@ absl::Status Environment::process_ready(Node& node) {
   for (HeldMessage& m : ready.messages) send(node, std::move(m));
   const bool has_append = ready.has_append();
   AppendWork append{node.id(),      ready.hard_state,
-                    ready.entries,  std::move(ready.chunks),
+                    ready.entries,  ready.chunks,
                     ready.snapshot, std::move(ready.responses)};
   if (!is_async) {
     for (const HeldMessage& m : append.responses) {
