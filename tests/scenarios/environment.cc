@@ -36,6 +36,7 @@ void offer_what_is_applied(Node& node) {
 // What a node of an older version leaves out.
 void strip_to_version(std::uint64_t version, raft::Message& m) {
   if (version >= kMessageVersion) return;
+  m.known_commit = raft::Index{};
   if (m.type == raft::MessageType::kAppendResponse && m.reject) m.log_term = raft::Term{};
   if (m.type == raft::MessageType::kHeartbeatResponse) {
     m.context = 0;

@@ -42,8 +42,9 @@ namespace ringroad::scenarios {
 
 inline constexpr Nanos kTick = milliseconds(1);
 
-// The messages as they are now. Nodes of version 1 name no term with the hint of a rejection, and
-// answer heartbeats without the round of reads and the time that stood in them.
+// The messages as they are now. Nodes of version 1 name no term with the hint of a rejection,
+// answer heartbeats without the round of reads and the time that stood in them, and never tell
+// their commit index.
 inline constexpr std::uint64_t kMessageVersion = 2;
 
 // How add-nodes makes nodes.
