@@ -180,9 +180,8 @@ absl::Status Environment::process_ready(Node& node) {
   for (const HeldMessage& m : ready.messages) shown.push_back(describe(m));
   for (HeldMessage& m : ready.messages) send(node, std::move(m));
   const bool has_append = ready.has_append();
-  AppendWork append{node.id(),      ready.hard_state,
-                    ready.entries,  ready.chunks,
-                    ready.snapshot, std::move(ready.responses)};
+  AppendWork append{node.id(),    ready.hard_state, ready.entries,
+                    ready.chunks, ready.snapshot,   std::move(ready.responses)};
   if (!is_async) {
     for (const HeldMessage& m : append.responses) {
       if (m.message.to != node.id()) shown.push_back(describe(m));

@@ -10,6 +10,9 @@
 namespace ringroad::scenarios {
 namespace {
 
+// Far from where sums overflow.
+constexpr std::uint64_t kJumpTicksMax = 1'000'000'000'000;
+
 Node& first_node(Environment& env, const Command& c) { return env.node(node_id(word(c, 0))); }
 Node& first_remains(Environment& env, const Command& c) {
   return env.node_or_its_remains(node_id(word(c, 0)));
@@ -113,7 +116,7 @@ absl::Status damage(Environment& env, const Command& c) {
 
 absl::Status jump(Environment& env, const Command& c) {
   Node& node = first_node(env, c);
-  node.now = node.now + kTick * static_cast<std::int64_t>(number(word(c, 1)));
+  node.now = node.now + kTick * static_cast<std::int64_t>(number(word(c, 1), kJumpTicksMax));
   node.raft->tick(node.now);
   return absl::OkStatus();
 }
@@ -162,22 +165,6 @@ constexpr std::array kCommands = {
     Known{"wipe", wipe},
 };
 
-struct Option {
-  absl::string_view key;
-  void (*set)(NodeTemplate&, const std::string& value);
-};
-
-constexpr std::array kOptions = {
-    Option{"clock-drift-ppm",
-           [](NodeTemplate& t, const auto& v) {
-             t.config.clock_drift_ppm_max = static_cast<std::uint32_t>(number(v));
-           }},
-    Option{"message-version",
-           [](NodeTemplate& t, const auto& v) { t.message_version = number(v); }},
-    Option{"snapshots-by-hand",
-           [](NodeTemplate& t, const auto& v) { t.snapshots_by_hand = truth(v); }},
-};
-
 }  // namespace
 
 bool is_fault_command(absl::string_view name) {
@@ -188,13 +175,6 @@ absl::Status run_fault_command(Environment& env, const Command& c) {
   const auto* known = std::ranges::find(kCommands, absl::string_view(c.name), &Known::name);
   if (known == kCommands.end()) throw BadCommand(absl::StrCat("unknown command ", c.name));
   return known->run(env, c);
-}
-
-bool set_fault_option(NodeTemplate& nodes, const Argument& argument) {
-  const auto* option = std::ranges::find(kOptions, absl::string_view(argument.key), &Option::key);
-  if (option == kOptions.end()) return false;
-  option->set(nodes, argument.values.front());
-  return true;
 }
 
 }  // namespace ringroad::scenarios

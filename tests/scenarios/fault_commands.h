@@ -16,8 +16,6 @@
 //   make-snapshot N         with snapshots-by-hand: only such a snapshot is sent to others
 // To look at:
 //   core-state N            term, vote, leader, indexes, transfer, zone rule, lease
-//
-// Of add-nodes: snapshots-by-hand=true, clock-drift-ppm= and message-version=1.
 #pragma once
 
 #include "absl/status/status.h"
@@ -30,8 +28,5 @@ namespace ringroad::scenarios {
 bool is_fault_command(absl::string_view name);
 // Throws BadCommand for what it cannot read.
 absl::Status run_fault_command(Environment& environment, const Command& command);
-
-// An argument of add-nodes with a value; false for one that is not known here.
-bool set_fault_option(NodeTemplate& nodes, const Argument& argument);
 
 }  // namespace ringroad::scenarios
