@@ -81,10 +81,14 @@ void Raft::on_applied(Index index, std::uint64_t stored, std::uint64_t payload) 
   log_.applied_to(applied, stored);
   uncommitted_bytes_ -= std::min(uncommitted_bytes_, payload);
   if (campaigns_when_applied_) hup(Campaign::kTransfer);
-  // Thesis 4.3: C(old,new) is committed, so C(new) follows. It may be dropped while leadership is
-  // being transferred; then the next leader, or the next entry applied, tries again.
+  maybe_leave_joint();
+}
+
+// Thesis 4.3: C(old,new) is committed, so C(new) follows. It is dropped while leadership is being
+// transferred; then the next leader tries again, or this one when the transfer has failed.
+void Raft::maybe_leave_joint() {
   if (tracker_.configuration().auto_leave && role_ == Role::kLeader &&
-      applied >= pending_conf_index_) {
+      log_.applied() >= pending_conf_index_) {
     (void)propose_conf_change(ConfChange{}, EntryType::kConfChangeV2);
   }
 }

@@ -242,7 +242,10 @@ void Raft::tick_leader() {
     election_since_ = now_;
     if (config_.check_quorum) on_check_quorum();
     // Thesis 3.10: a successor that has not taken over by now is given up.
-    transfer_to_ = kNoNode;
+    if (transfer_to_ != kNoNode) {
+      transfer_to_ = kNoNode;
+      maybe_leave_joint();
+    }
   }
   if (role_ != Role::kLeader) return;
   if (now_ - heartbeat_since_ >= config_.heartbeat_interval) {

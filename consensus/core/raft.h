@@ -213,6 +213,7 @@ class Raft {
   void on_transfer(const Message& m);
   void send_timeout_now(NodeId to);
   void on_applied(Index index, std::uint64_t stored, std::uint64_t payload);
+  void maybe_leave_joint();
   void drop_stale_appends();
 
   // ready.cc

@@ -48,7 +48,8 @@ StepResult Raft::forward_proposal(const Message& m) {
                .is_forwarded = true};
   out.message.to = leader_;
   out.message.entries = {};
-  if (out.message.from == kNoNode) out.message.from = config_.id;
+  // Its own name, also for what it was sent itself: that is who the next node hears it from.
+  out.message.from = config_.id;
   for (Entry e : m.entries) {
     e.data = log_.arena().copy(e.payload());
     forwarded_.push_back(e);

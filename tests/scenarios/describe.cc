@@ -203,7 +203,7 @@ std::string describe(const HeldReady& ready, std::span<const std::string> messag
   }
   if (!ready.entries.empty()) absl::StrAppend(&text, "Entries:\n", describe(ready.entries));
   for (const HeldChunk& c : ready.chunks) {
-    absl::StrAppend(&text, "Chunk ", c.offset, "+", c.bytes, c.is_first ? " first" : "",
+    absl::StrAppend(&text, "Chunk ", c.offset, "+", c.bytes.size(), c.is_first ? " first" : "",
                     c.is_last ? " last" : "", "\n");
   }
   if (ready.snapshot) absl::StrAppend(&text, "Snapshot ", describe(*ready.snapshot), "\n");

@@ -35,6 +35,7 @@ struct AppendWork {
   NodeId node;
   std::optional<raft::HardState> hard_state;
   std::vector<HeldEntry> entries;
+  std::vector<HeldChunk> chunks;
   std::optional<raft::Snapshot> snapshot;
   std::vector<HeldMessage> responses;
 };

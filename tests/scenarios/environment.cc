@@ -1,6 +1,7 @@
 #include "environment.h"
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -28,35 +29,19 @@ void pass_start(Node& node) {
   node.raft->tick(node.now);
 }
 
-// The core sends what it knows to be applied only.
-void offer_snapshot(Node& node) {
-  std::size_t known = node.offered;
-  while (known < node.history.size() &&
-         node.history[known].snapshot.index <= node.raft->log().applied()) {
-    ++known;
+void offer_what_is_applied(Node& node) {
+  if (!node.snapshots_by_hand) Environment::offer_snapshot(node);
+}
+
+// What a node of an older version leaves out.
+void strip_to_version(std::uint64_t version, raft::Message& m) {
+  if (version >= kMessageVersion) return;
+  m.known_commit = raft::Index{};
+  if (m.type == raft::MessageType::kAppendResponse && m.reject) m.log_term = raft::Term{};
+  if (m.type == raft::MessageType::kHeartbeatResponse) {
+    m.context = 0;
+    m.sent_at = Nanos{};
   }
-  if (known == node.offered) return;
-  node.offered = known;
-  node.raft->snapshot_made(node.history[known - 1].snapshot);
-}
-
-// Those a node sends itself are never lost.
-bool is_local(const raft::Message& m) {
-  return m.from == m.to || m.type == raft::MessageType::kStorageAppendResponse ||
-         m.type == raft::MessageType::kStorageApplyResponse;
-}
-
-absl::Status step(Node& node, const HeldMessage& held) {
-  raft::Message message = held.message;
-  const std::vector<raft::Entry> entries = views(held.entries);
-  // A report of what was applied holds its entries for printing only.
-  if (message.type != raft::MessageType::kStorageApplyResponse) message.entries = entries;
-  // What a snapshot holds does not matter here.
-  const std::vector<std::byte> chunk(message.chunk_bytes);
-  message.chunk = chunk.data();
-  const absl::Status status = status_of(node.raft->step(message));
-  offer_snapshot(node);
-  return status;
 }
 
 }  // namespace
@@ -82,63 +67,101 @@ absl::Status status_of(raft::StepResult result) {
   return absl::UnknownError(std::string(raft::name_of(result)));
 }
 
-Node& Environment::node(NodeId id) {
+const SavedMachine& Node::saved(raft::Index index) const {
+  const auto found = std::ranges::find_if(
+      history, [index](const SavedMachine& s) { return s.snapshot.index == index; });
+  return found == history.end() ? history.back() : *found;
+}
+
+SavedMachine Node::save(raft::Snapshot at) const {
+  std::string bytes = machine.saved(snapshot_bytes_min);
+  at.size_bytes = snapshots_have_size ? bytes.size() : 0;
+  return {at, std::move(bytes)};
+}
+
+Node& Environment::node_or_its_remains(NodeId id) {
   if (id.value < 1 || id.value > nodes_.size()) {
     throw BadCommand(absl::StrCat("there is no node ", id.value, " yet"));
   }
   return *nodes_[id.value - 1u];
 }
 
+Node& Environment::node(NodeId id) {
+  Node& node = node_or_its_remains(id);
+  if (node.is_down) throw BadCommand(absl::StrCat("node ", id.value, " is down"));
+  return node;
+}
+
 absl::Status Environment::add_nodes(std::size_t count, const NodeTemplate& as) {
   if (nodes_.size() + count > kNodesMax) throw BadCommand("there can be 64 nodes");
-  Machine machine = as.machine;
-  raft::Snapshot& snapshot = machine.snapshot;
+  raft::Snapshot snapshot = as.snapshot;
   if (as.bootstraps()) {
     if (snapshot.index.value <= 1) {
       return absl::InvalidArgumentError("index must be specified as > 1 due to bootstrap");
     }
     snapshot.term = raft::Term{1};
-    snapshot.size_bytes = as.snapshot_bytes;
   }
   for (; count > 0; --count) {
     auto node = std::make_unique<Node>();
     node->config = as.config;
     node->config.id = NodeId{static_cast<std::uint16_t>(nodes_.size() + 1)};
-    node->history = {machine};
-    node->snapshot_bytes = as.snapshot_bytes;
+    node->snapshots_have_size = as.snapshots_have_size;
+    node->snapshot_bytes_min = as.snapshot_bytes_min;
+    node->snapshots_by_hand = as.snapshots_by_hand;
+    node->message_version = as.message_version;
+    node->machine = Machine{as.content};
+    node->history.push_back(node->save(snapshot));
     if (auto status = node->config.validate(); !status.ok()) return status;
     if (as.bootstraps()) {
       if (auto status = node->storage.apply_snapshot(snapshot); !status.ok()) return status;
     }
-    restart(*node);
+    if (auto status = restart(*node); !status.ok()) return status;
     pass_start(*node);
     nodes_.push_back(std::move(node));
   }
   return absl::OkStatus();
 }
 
-void Environment::restart(Node& node) {
+absl::Status Environment::crash(Node& node, std::size_t torn) {
+  if (torn > 0 && !node.append_work.empty()) {
+    // Term and vote come before the entries, the commit index behind them.
+    const AppendWork& work = node.append_work.front();
+    const raft::Index commit = node.storage.hard_state().commit;
+    if (work.hard_state) {
+      node.storage.set_hard_state({work.hard_state->term, work.hard_state->vote, commit});
+    }
+    const std::span<const HeldEntry> entries = work.entries;
+    auto status = node.storage.append(entries.first(std::min(torn, entries.size())));
+    if (!status.ok()) return status;
+  }
+  node.is_down = true;
   node.append_work.clear();
   node.apply_work.clear();
-  std::erase_if(queue_, [&node](const HeldMessage& held) {
-    return is_local(held.message) && held.message.to == node.id();
-  });
-  // The machine holds what it applied, so the disk's entries up to there are not needed.
-  const raft::Snapshot machine = node.machine().snapshot;
-  if (machine.index > node.storage.base().index && !node.storage.compact(machine.index).ok()) {
-    node.storage.apply_snapshot(machine).IgnoreError();
-  }
-  node.history.erase(node.history.begin(), node.history.end() - 1);
+  node.arriving.clear();
+  network_.forget_local(node.id());
+  return absl::OkStatus();
+}
+
+absl::Status Environment::restart(Node& node) {
+  if (auto status = crash(node, 0); !status.ok()) return status;
+  if (auto status = node.storage.recover(); !status.ok()) return status;
+  const SavedMachine base = node.saved(node.storage.base().index);
+  node.machine = Machine::restored(base.bytes);
+  node.history = {base};
   node.offered = 1;
-  raft::Restored restored{.hard_state = node.storage.hard_state(),
-                          .snapshot = machine,
-                          .entries = {},
-                          .applied = machine.index};
-  restored.hard_state.commit = std::max(restored.hard_state.commit, machine.index);
   const std::vector<raft::Entry> entries = views(node.storage.entries());
-  restored.entries = entries;
-  node.raft.reset();
-  node.raft = std::make_unique<Raft>(node.config, restored, Prng{node.id().value}, node.now);
+  raft::Restored restored{.hard_state = node.storage.hard_state(),
+                          .snapshot = base.snapshot,
+                          .entries = entries,
+                          .applied = base.snapshot.index};
+  restored.hard_state.commit = std::max(restored.hard_state.commit, base.snapshot.index);
+  try {
+    node.raft = std::make_unique<Raft>(node.config, restored, Prng{node.id().value}, node.now);
+  } catch (const std::invalid_argument& e) {
+    return absl::DataLossError(absl::StrCat("the node does not start: ", e.what()));
+  }
+  node.is_down = false;
+  return absl::OkStatus();
 }
 
 void Environment::tick(Node& node, std::uint64_t ticks) {
@@ -155,26 +178,28 @@ absl::Status Environment::process_ready(Node& node) {
 
   std::vector<std::string> shown;
   for (const HeldMessage& m : ready.messages) shown.push_back(describe(m));
+  for (HeldMessage& m : ready.messages) send(node, std::move(m));
+  const bool has_append = ready.has_append();
+  AppendWork append{node.id(),    ready.hard_state, ready.entries,
+                    ready.chunks, ready.snapshot,   std::move(ready.responses)};
   if (!is_async) {
-    for (const HeldMessage& m : ready.responses) {
+    for (const HeldMessage& m : append.responses) {
       if (m.message.to != node.id()) shown.push_back(describe(m));
     }
     output_.write(describe(ready, shown));
-    const absl::Status stored = store(node, ready.hard_state, ready.entries, ready.snapshot);
-    if (!stored.ok()) return stored;
+    const absl::StatusOr<bool> stored = store(node, append);
+    if (!stored.ok() || !*stored) return stored.status();
     apply(node, ready.committed);
-    std::ranges::move(ready.messages, std::back_inserter(queue_));
-    for (HeldMessage& m : ready.responses) {
-      if (m.message.to != node.id()) queue_.push_back(std::move(m));
+    for (HeldMessage& m : append.responses) {
+      if (m.message.to != node.id()) send(node, std::move(m));
     }
     node.raft->advance();
-    offer_snapshot(node);
+    offer_what_is_applied(node);
     return absl::OkStatus();
   }
 
-  if (ready.has_append()) {
-    node.append_work.push_back(
-        {node.id(), ready.hard_state, ready.entries, ready.snapshot, std::move(ready.responses)});
+  if (has_append) {
+    node.append_work.push_back(std::move(append));
     shown.push_back(describe(node.append_work.back(), true));
   }
   if (ready.applied) {
@@ -182,7 +207,6 @@ absl::Status Environment::process_ready(Node& node) {
     shown.push_back(describe(node.apply_work.back(), true));
   }
   output_.write(describe(ready, shown));
-  std::ranges::move(ready.messages, std::back_inserter(queue_));
   return absl::OkStatus();
 }
 
@@ -194,12 +218,12 @@ absl::Status Environment::process_append_thread(Node& node) {
   AppendWork work = std::move(node.append_work.front());
   node.append_work.pop_front();
   output_.line(absl::StrCat("Processing:\n", describe(work, false)));
-  const absl::Status stored = store(node, work.hard_state, work.entries, work.snapshot);
-  if (!stored.ok()) return stored;
+  const absl::StatusOr<bool> stored = store(node, work);
+  if (!stored.ok() || !*stored) return stored.status();
   output_.line("Responses:");
   for (HeldMessage& m : work.responses) {
     output_.line(describe(m));
-    queue_.push_back(std::move(m));
+    send(node, std::move(m));
   }
   return absl::OkStatus();
 }
@@ -214,40 +238,64 @@ absl::Status Environment::process_apply_thread(Node& node) {
   output_.line(absl::StrCat("Processing:\n", describe(work, false)));
   apply(node, work.entries);
   output_.line(absl::StrCat("Responses:\n", describe(work.response)));
-  queue_.push_back(std::move(work.response));
+  send(node, std::move(work.response));
   return absl::OkStatus();
 }
 
-absl::Status Environment::store(Node& node, const std::optional<raft::HardState>& hard_state,
-                                std::span<const HeldEntry> entries,
-                                const std::optional<raft::Snapshot>& snapshot) {
-  if (hard_state) node.storage.set_hard_state(*hard_state);
-  if (snapshot) {
-    if (auto status = node.storage.apply_snapshot(*snapshot); !status.ok()) return status;
+absl::StatusOr<bool> Environment::store(Node& node, const AppendWork& work) {
+  const bool writes =
+      work.hard_state || !work.entries.empty() || !work.chunks.empty() || work.snapshot;
+  if (writes && node.disk_is_full) {
+    output_.line(absl::StrCat("the disk of node ", node.id().value, " is full: it goes down"));
+    if (auto status = crash(node, 0); !status.ok()) return status;
+    return false;
+  }
+  if (work.hard_state) node.storage.set_hard_state(*work.hard_state);
+  for (const HeldChunk& chunk : work.chunks) {
+    if (chunk.is_first) node.arriving.clear();
+    node.arriving += chunk.bytes;
+  }
+  if (work.snapshot) {
+    if (auto status = node.storage.apply_snapshot(*work.snapshot); !status.ok()) return status;
+    node.machine = Machine::restored(node.arriving);
     // Its core has it already.
-    node.history.push_back({*snapshot, content_of(snapshot->last())});
+    node.history.push_back({*work.snapshot, std::exchange(node.arriving, {})});
     node.offered = node.history.size();
   }
-  return node.storage.append(entries);
+  if (auto status = node.storage.append(work.entries); !status.ok()) return status;
+  return true;
 }
 
-// Messages name snapshots only; what they hold is found where they were made.
-std::string Environment::content_of(raft::EntryId id) const {
-  for (const auto& node : nodes_) {
-    for (const Machine& machine : node->history) {
-      if (machine.snapshot.last() == id) return machine.content;
-    }
+void Environment::send(const Node& from, HeldMessage held) {
+  raft::Message& m = held.message;
+  strip_to_version(from.message_version, m);
+  if (m.type == raft::MessageType::kSnapshot) {
+    held.bytes = from.saved(m.snapshot.index).bytes;
+    if (m.snapshot.size_bytes > 0) held.bytes = held.bytes.substr(m.chunk_offset, m.chunk_bytes);
   }
-  return {};
+  network_.send(std::move(held));
+}
+
+absl::Status Environment::step(Node& node, const HeldMessage& held) {
+  raft::Message message = held.message;
+  const std::vector<raft::Entry> entries = views(held.entries);
+  // A report of what was applied holds its entries for printing only.
+  if (message.type != raft::MessageType::kStorageApplyResponse) message.entries = entries;
+  if (message.chunk_bytes > 0) {
+    message.chunk = reinterpret_cast<const std::byte*>(held.bytes.data());
+  } else if (message.type == raft::MessageType::kSnapshot) {
+    node.arriving = held.bytes;
+  }
+  const absl::Status status = status_of(node.raft->step(message));
+  offer_what_is_applied(node);
+  return status;
 }
 
 void Environment::apply(Node& node, std::span<const HeldEntry> entries) {
   for (const HeldEntry& entry : entries) {
-    Machine machine = node.machine();
-    raft::Snapshot& after = machine.snapshot;
+    raft::Snapshot after = node.history.back().snapshot;
     after.index = entry.index;
     after.term = entry.term;
-    after.size_bytes = node.snapshot_bytes;
     if (entry.view().is_conf_change()) {
       const auto change = raft::decode_conf_change(entry.view().payload());
       if (!change)
@@ -258,23 +306,18 @@ void Environment::apply(Node& node, std::span<const HeldEntry> entries) {
         output_.line(conf.status().message());
       }
     } else {
-      machine.content += entry.data;
+      node.machine.apply(entry.data);
     }
-    node.history.push_back(std::move(machine));
+    node.history.push_back(node.save(after));
   }
 }
 
 std::size_t Environment::deliver(NodeId to, std::optional<raft::MessageType> type, bool drop) {
-  std::vector<HeldMessage> taken, rest;
-  for (HeldMessage& held : queue_) {
-    const raft::Message& m = held.message;
-    const bool is_meant = m.to == to && (!type || m.type == *type) && !(drop && is_local(m));
-    (is_meant ? taken : rest).push_back(std::move(held));
-  }
-  queue_ = std::move(rest);
+  const std::vector<HeldMessage> taken = network_.take({.to = to, .type = type}, !drop);
   for (const HeldMessage& held : taken) {
-    output_.line(absl::StrCat(drop ? "dropped: " : "", describe(held)));
-    if (drop) continue;
+    const bool is_lost = drop || network_.is_cut(held.message) || node_or_its_remains(to).is_down;
+    output_.line(absl::StrCat(is_lost ? "dropped: " : "", describe(held)));
+    if (is_lost) continue;
     if (const absl::Status status = step(node(to), held); !status.ok()) {
       output_.line(status.message());
     }
@@ -302,14 +345,13 @@ absl::Status Environment::stabilize_once(std::span<Node* const> nodes, bool& bus
     busy = true;
   };
   for (Node* node : nodes) {
-    if (!node->raft->has_ready()) continue;
+    if (node->is_down || !node->raft->has_ready()) continue;
     section(*node, "handling Ready");
     const auto status = output_.indented([this, node] { return process_ready(*node); });
     if (!status.ok()) return status;
   }
   for (const Node* node : nodes) {
-    if (std::ranges::none_of(queue_, [node](const auto& m) { return m.message.to == node->id(); }))
-      continue;
+    if (!network_.has_message_to(node->id())) continue;
     section(*node, "receiving messages");
     output_.indented([this, node] { return deliver(node->id(), std::nullopt, false); });
   }
@@ -337,10 +379,23 @@ absl::Status Environment::send_snapshot(Node& from, NodeId to) {
   held.message.from = from.id();
   held.message.to = to;
   held.message.term = from.raft->term();
-  held.message.snapshot = from.machine().snapshot;
+  held.message.snapshot = from.history.back().snapshot;
+  held.message.chunk_bytes = static_cast<std::uint32_t>(held.message.snapshot.size_bytes);
   output_.write(describe(held));
-  queue_.push_back(std::move(held));
+  send(from, std::move(held));
   return absl::OkStatus();
+}
+
+// The core sends what it knows to be applied only.
+void Environment::offer_snapshot(Node& node) {
+  std::size_t known = node.offered;
+  while (known < node.history.size() &&
+         node.history[known].snapshot.index <= node.raft->log().applied()) {
+    ++known;
+  }
+  if (known == node.offered) return;
+  node.offered = known;
+  node.raft->snapshot_made(node.history[known - 1].snapshot);
 }
 
 absl::Status Environment::compact(Node& node, raft::Index up_to) {
@@ -370,13 +425,19 @@ void Environment::print_status(Node& node) {
 }
 
 void Environment::print_machine(Node& node) {
-  const Machine& machine = node.machine();
-  output_.line(absl::StrCat("Index:", machine.snapshot.index.value,
-                            " Term:", machine.snapshot.term.value, " ", quoted(machine.content)));
+  const raft::Snapshot& at = node.history.back().snapshot;
+  const std::string sessions = node.machine.sessions();
+  output_.line(absl::StrCat("Index:", at.index.value, " Term:", at.term.value, " ",
+                            quoted(node.machine.content()),
+                            sessions.empty() ? "" : " Sessions: ", sessions));
 }
 
 void Environment::print_states() {
   for (const auto& node : nodes_) {
+    if (node->is_down) {
+      output_.line(absl::StrCat(node->id().value, ": down"));
+      continue;
+    }
     const Raft& raft = *node->raft;
     const bool votes = raft.tracker().configuration().all_voters().contains(node->id());
     output_.line(absl::StrCat(node->id().value, ": ", role_name(raft.role()),

@@ -26,7 +26,7 @@ std::vector<raft::Entry> views(std::span<const HeldEntry> entries) {
 }
 
 HeldMessage hold(const raft::Message& message) {
-  HeldMessage held{message, hold(message.entries)};
+  HeldMessage held{message, hold(message.entries), {}};
   held.message.entries = {};
   held.message.chunk = nullptr;
   return held;
@@ -51,10 +51,13 @@ HeldReady hold(const raft::Ready& ready) {
                  .reads = {ready.reads.begin(), ready.reads.end()},
                  .must_sync = ready.must_sync};
   for (const raft::SnapshotChunk& c : ready.chunks) {
-    held.chunks.push_back({c.offset, c.bytes.size(), c.is_first, c.is_last});
+    held.chunks.push_back({c.offset,
+                           {reinterpret_cast<const char*>(c.bytes.data()), c.bytes.size()},
+                           c.is_first,
+                           c.is_last});
   }
   if (ready.snapshot != nullptr) held.snapshot = *ready.snapshot;
-  if (ready.applied) held.applied = HeldMessage{*ready.applied, held.committed};
+  if (ready.applied) held.applied = HeldMessage{*ready.applied, held.committed, {}};
   return held;
 }
 

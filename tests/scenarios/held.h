@@ -31,15 +31,16 @@ struct HeldMessage {
   // Its spans and pointers are empty; what they had is below.
   raft::Message message;
   std::vector<HeldEntry> entries;
+  // A snapshot's: those of the chunk, or all of them if it has no size.
+  std::string bytes;
 };
 
 HeldMessage hold(const raft::Message& message);
 std::vector<HeldMessage> hold(std::span<const raft::Message> messages);
 
-// Of a chunk only where it stands.
 struct HeldChunk {
   std::uint64_t offset = 0;
-  std::uint64_t bytes = 0;
+  std::string bytes;
   bool is_first = false;
   bool is_last = false;
 };

@@ -18,6 +18,7 @@ using Values = std::vector<std::string>;
 constexpr std::uint64_t kTicksMax = 1'000'000;
 constexpr std::uint64_t kIndexMax = std::uint64_t{1} << 40;
 constexpr std::uint64_t kCountMax = 1 << 16;
+constexpr std::uint64_t kDriftPpmMax = 1'000'000;
 
 raft::Config plain_config() {
   raft::Config config;
@@ -72,12 +73,11 @@ using T = NodeTemplate;
 using V = Values;
 
 constexpr std::array kOptions = {
-    Option{"voters", [](T& t, const V& v) { t.machine.snapshot.conf.voters = nodes(v); }},
-    Option{"learners", [](T& t, const V& v) { t.machine.snapshot.conf.learners = nodes(v); }},
-    Option{
-        "index",
-        [](T& t, const V& v) { t.machine.snapshot.index = raft::Index{number(v[0], kIndexMax)}; }},
-    Option{"content", [](T& t, const V& v) { t.machine.content = v[0]; }},
+    Option{"voters", [](T& t, const V& v) { t.snapshot.conf.voters = nodes(v); }},
+    Option{"learners", [](T& t, const V& v) { t.snapshot.conf.learners = nodes(v); }},
+    Option{"index",
+           [](T& t, const V& v) { t.snapshot.index = raft::Index{number(v[0], kIndexMax)}; }},
+    Option{"content", [](T& t, const V& v) { t.content = v[0]; }},
     Option{"inflight", [](T& t, const V& v) { t.config.inflight_messages_max = count(v); }},
     Option{"max-inflight-bytes",
            [](T& t, const V& v) { t.config.inflight_bytes_max = number(v[0]); }},
@@ -102,9 +102,22 @@ constexpr std::array kOptions = {
     Option{"append-bytes", [](T& t, const V& v) { t.config.append_bytes_max = number(v[0]); }},
     Option{"uncommitted-bytes",
            [](T& t, const V& v) { t.config.uncommitted_bytes_max = number(v[0]); }},
-    Option{"snapshot-bytes", [](T& t, const V& v) { t.snapshot_bytes = count(v); }},
+    Option{"snapshot-bytes",
+           [](T& t, const V& v) {
+             t.snapshots_have_size = true;
+             t.snapshot_bytes_min = count(v);
+           }},
     Option{"snapshot-chunk-bytes",
-           [](T& t, const V& v) { t.config.snapshot_chunk_bytes_max = count(v); }},
+           [](T& t, const V& v) {
+             t.snapshots_have_size = true;
+             t.config.snapshot_chunk_bytes_max = count(v);
+           }},
+    Option{"snapshots-by-hand", [](T& t, const V& v) { t.snapshots_by_hand = truth(v[0]); }},
+    Option{"clock-drift-ppm",
+           [](T& t, const V& v) {
+             t.config.clock_drift_ppm_max = static_cast<std::uint32_t>(number(v[0], kDriftPpmMax));
+           }},
+    Option{"message-version", [](T& t, const V& v) { t.message_version = number(v[0]); }},
     Option{"zones", [](T& t, const V& v) { assign(t.config.zones, v); }},
     Option{"zone-loss", [](T& t, const V& v) { t.config.zone_loss = zone_loss(v[0]); }},
     Option{"priorities", [](T& t, const V& v) { assign(t.config.priorities, v); }},
@@ -119,7 +132,7 @@ raft::ZoneLossPolicy zone_loss(absl::string_view text) {
 }
 
 NodeTemplate node_template(const Command& add_nodes) {
-  NodeTemplate as{.config = plain_config(), .machine = {}, .snapshot_bytes = 0};
+  NodeTemplate as{.config = plain_config(), .snapshot = {}, .content = {}};
   for (const Argument& argument : add_nodes.arguments) {
     if (argument.values.empty()) continue;
     const auto* option = std::ranges::find(kOptions, absl::string_view(argument.key), &Option::key);

@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "arguments.h"
 #include "datadriven.h"
+#include "fault_commands.h"
 #include "node_options.h"
 
 namespace ringroad::scenarios {
@@ -122,18 +123,18 @@ absl::Status propose_conf_change(Environment& env, const Command& c) {
 absl::Status transfer_leadership(Environment& env, const Command& c) {
   Node& from = env.node(node_id(value(c, "from")));
   const std::string& to = value(c, "to");
-  from.raft->transfer_leader(to == "best" ? kNoNode : env.node(node_id(to)).id());
+  from.raft->transfer_leader(to == "best" ? kNoNode : env.node_or_its_remains(node_id(to)).id());
   return absl::OkStatus();
 }
 
 absl::Status report_unreachable(Environment& env, const Command& c) {
-  env.node(node_id(word(c, 0))).raft->report_unreachable(env.node(node_id(word(c, 1))).id());
+  first_node(env, c).raft->report_unreachable(env.node_or_its_remains(node_id(word(c, 1))).id());
   return absl::OkStatus();
 }
 
 absl::Status report_snapshot(Environment& env, const Command& c) {
-  env.node(node_id(word(c, 0)))
-      .raft->report_snapshot(env.node(node_id(word(c, 1))).id(), truth(value(c, "sent")));
+  const NodeId to = env.node_or_its_remains(node_id(word(c, 1))).id();
+  first_node(env, c).raft->report_snapshot(to, truth(value(c, "sent")));
   return absl::OkStatus();
 }
 
@@ -179,7 +180,7 @@ constexpr std::array kCommands = {
           }},
     Known{"machine",
           [](Environment& env, const Command& c) {
-            env.print_machine(first_node(env, c));
+            env.print_machine(env.node_or_its_remains(node_id(word(c, 0))));
             return absl::OkStatus();
           }},
     Known{"process-append-thread",
@@ -200,7 +201,7 @@ constexpr std::array kCommands = {
     Known{"propose-conf-change", propose_conf_change},
     Known{"raft-log",
           [](Environment& env, const Command& c) {
-            env.print_log(first_node(env, c));
+            env.print_log(env.node_or_its_remains(node_id(word(c, 0))));
             return absl::OkStatus();
           }},
     Known{"raft-state",
@@ -216,8 +217,7 @@ constexpr std::array kCommands = {
     Known{"report-unreachable", report_unreachable},
     Known{"restart",
           [](Environment& env, const Command& c) {
-            env.restart(first_node(env, c));
-            return absl::OkStatus();
+            return env.restart(env.node_or_its_remains(node_id(word(c, 0))));
           }},
     Known{"send-snapshot",
           [](Environment& env, const Command& c) {
@@ -260,6 +260,7 @@ constexpr auto kNames = [] {
 // Returns what went wrong; errors are printed even when the log level is none.
 absl::Status run_one(Environment& env, const Command& c) {
   const auto* known = std::ranges::find(kCommands, absl::string_view(c.name), &Known::name);
+  if (known == kCommands.end() && is_fault_command(c.name)) return run_fault_command(env, c);
   if (known == kCommands.end()) {
     throw BadCommand(
         absl::StrCat("unknown command \"", c.name, "\"; known are ", absl::StrJoin(kNames, ", ")));

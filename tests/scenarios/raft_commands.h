@@ -11,8 +11,8 @@
 //
 // Ours:
 //
-//   restart N                     the node keeps its disk and its machine, and nothing else
-//   machine N                     what it has applied, and what that adds up to
+//   restart N                     the node keeps its disk, and nothing else
+//   machine N                     what it has applied, and what that adds up to (machine.h)
 //   tick N COUNT
 //   read-index N CONTEXT
 //   report-snapshot N M sent=true|false
@@ -21,6 +21,9 @@
 //   add-nodes ... zones=(1,1,2) zone-loss=degrade priorities=(2,1,0) hand-over-on-removal=true
 //     forward-proposals=false append-entries= append-bytes= uncommitted-bytes= snapshot-bytes=
 //     snapshot-chunk-bytes=      the i-th zone or priority is node i's
+//
+// And those of fault_commands.h. Snapshots have the size of the machine, at least snapshot-bytes,
+// if either of these is given, and otherwise none.
 //
 // Lines of input are further commands, but for propose-conf-change. A command that prints nothing
 // prints "ok".

@@ -1,5 +1,7 @@
 #include "storage.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 
 namespace ringroad::scenarios {
@@ -37,6 +39,18 @@ absl::Status Storage::compact(raft::Index index) {
   const std::size_t count = index.value - base_.index.value;
   base_ = entries_[count - 1].id();
   entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(count));
+  return absl::OkStatus();
+}
+
+absl::Status Storage::recover() {
+  const raft::Index damaged = std::exchange(damaged_, raft::Index{});
+  if (damaged < first_index() || damaged > last_index()) return absl::OkStatus();
+  if (damaged < last_index()) {
+    damaged_ = damaged;
+    return absl::DataLossError(absl::StrCat("entry ", damaged.value, " of ", last_index().value,
+                                            " cannot be read: the node does not start"));
+  }
+  entries_.pop_back();
   return absl::OkStatus();
 }
 

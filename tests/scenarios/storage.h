@@ -25,6 +25,13 @@ class Storage {
   // Refuses what is not there.
   absl::Status compact(raft::Index index);
 
+  // From now on the entry cannot be read, nor can any that is written over it before recover().
+  void damage(raft::Index index) { damaged_ = index; }
+  // What a node does before it starts. Damage at the very end is a write that a crash tore, which
+  // nobody was told of: it is cut off. Damage with readable entries behind it is refused: what was
+  // there had been acknowledged.
+  absl::Status recover();
+
   raft::EntryId base() const { return base_; }
   raft::Index first_index() const { return raft::next(base_.index); }
   raft::Index last_index() const { return raft::Index{base_.index.value + entries_.size()}; }
@@ -34,6 +41,7 @@ class Storage {
   raft::HardState hard_state_;
   raft::EntryId base_;
   std::vector<HeldEntry> entries_;
+  raft::Index damaged_;  // 0: none
 };
 
 }  // namespace ringroad::scenarios
