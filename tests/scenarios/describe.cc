@@ -36,24 +36,6 @@ constexpr std::array<absl::string_view, raft::kMessageTypes> kMessageNames = {
     "MsgForgetLeader",
     "MsgSnapshotResp"};
 
-// Go's %q, of bytes: what is not printable ASCII is escaped.
-std::string go_quoted(absl::string_view data) {
-  std::string text = "\"";
-  for (const char c : data) {
-    constexpr absl::string_view kNamed = "\a\b\f\n\r\t\v\\\"";
-    constexpr absl::string_view kLetters = "abfnrtv\\\"";
-    const std::size_t at = kNamed.find(c);
-    if (at != absl::string_view::npos) {
-      absl::StrAppend(&text, "\\", kLetters.substr(at, 1));
-    } else if (c < 0x20 || c == 0x7f) {
-      absl::StrAppendFormat(&text, "\\x%02x", static_cast<unsigned char>(c));
-    } else {
-      text += c;
-    }
-  }
-  return text + '"';
-}
-
 std::string listed(raft::NodeSet nodes) {
   return absl::StrCat(
       "[",
@@ -86,6 +68,23 @@ std::string bracketed(std::span<const HeldMessage> responses) {
 
 }  // namespace
 
+std::string quoted(absl::string_view data) {
+  std::string text = "\"";
+  for (const char c : data) {
+    constexpr absl::string_view kNamed = "\a\b\f\n\r\t\v\\\"";
+    constexpr absl::string_view kLetters = "abfnrtv\\\"";
+    const std::size_t at = kNamed.find(c);
+    if (at != absl::string_view::npos) {
+      absl::StrAppend(&text, "\\", kLetters.substr(at, 1));
+    } else if (c < 0x20 || c == 0x7f) {
+      absl::StrAppendFormat(&text, "\\x%02x", static_cast<unsigned char>(c));
+    } else {
+      text += c;
+    }
+  }
+  return text + '"';
+}
+
 absl::string_view message_name(raft::MessageType type) {
   return kMessageNames[static_cast<std::size_t>(type)];
 }
@@ -114,7 +113,7 @@ absl::string_view role_name(raft::Role role) {
 std::string describe(const HeldEntry& entry) {
   std::string text = absl::StrCat(entry.term.value, "/", entry.index.value, " ");
   if (entry.type == raft::EntryType::kNormal) {
-    return absl::StrCat(text, "EntryNormal ", go_quoted(entry.data));
+    return absl::StrCat(text, "EntryNormal ", scenarios::quoted(entry.data));
   }
   text += entry.type == raft::EntryType::kConfChange ? "EntryConfChange" : "EntryConfChangeV2";
   const auto change = raft::decode_conf_change(entry.view().payload());
@@ -158,6 +157,13 @@ std::string describe(const HeldMessage& held, absl::string_view indent) {
                                   " Log:", m.log_term.value, "/", applied ? 0 : m.index.value);
   if (m.reject) absl::StrAppend(&text, " Rejected (Hint: ", m.reject_hint.value, ")");
   if (m.commit.value != 0) absl::StrAppend(&text, " Commit:", m.commit.value);
+  if (m.type == raft::MessageType::kSnapshotResponse) {
+    absl::StrAppend(&text, " Chunk:", m.chunk_offset);
+  }
+  if (m.snapshot.size_bytes > 0) {
+    absl::StrAppend(&text, " Chunk:", m.chunk_offset, "+", m.chunk_bytes, "/",
+                    m.snapshot.size_bytes);
+  }
   absl::StrAppend(&text, bracketed(held.entries, indent));
   if (m.type == raft::MessageType::kSnapshot) {
     absl::StrAppend(&text, "\n", indent, "  Snapshot: ", describe(m.snapshot));
@@ -194,6 +200,10 @@ std::string describe(const HeldReady& ready, std::span<const std::string> messag
     absl::StrAppend(&text, "ReadState Index:", read.index.value, " Context:", read.context, "\n");
   }
   if (!ready.entries.empty()) absl::StrAppend(&text, "Entries:\n", describe(ready.entries));
+  for (const HeldChunk& c : ready.chunks) {
+    absl::StrAppend(&text, "Chunk ", c.offset, "+", c.bytes, c.is_first ? " first" : "",
+                    c.is_last ? " last" : "", "\n");
+  }
   if (ready.snapshot) absl::StrAppend(&text, "Snapshot ", describe(*ready.snapshot), "\n");
   if (!ready.committed.empty()) {
     absl::StrAppend(&text, "CommittedEntries:\n", describe(ready.committed));

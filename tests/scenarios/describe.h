@@ -12,6 +12,8 @@
 
 namespace ringroad::scenarios {
 
+// Go's %q, of bytes: what is not printable ASCII is escaped.
+std::string quoted(absl::string_view data);
 // "MsgApp"; nothing for a name that is not known.
 absl::string_view message_name(raft::MessageType type);
 std::optional<raft::MessageType> message_type(absl::string_view name);

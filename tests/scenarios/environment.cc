@@ -31,12 +31,13 @@ void pass_start(Node& node) {
 // The core sends what it knows to be applied only.
 void offer_snapshot(Node& node) {
   std::size_t known = node.offered;
-  while (known < node.history.size() && node.history[known].index <= node.raft->log().applied()) {
+  while (known < node.history.size() &&
+         node.history[known].snapshot.index <= node.raft->log().applied()) {
     ++known;
   }
   if (known == node.offered) return;
   node.offered = known;
-  node.raft->snapshot_made(node.history[known - 1]);
+  node.raft->snapshot_made(node.history[known - 1].snapshot);
 }
 
 // Those a node sends itself are never lost.
@@ -50,6 +51,9 @@ absl::Status step(Node& node, const HeldMessage& held) {
   const std::vector<raft::Entry> entries = views(held.entries);
   // A report of what was applied holds its entries for printing only.
   if (message.type != raft::MessageType::kStorageApplyResponse) message.entries = entries;
+  // What a snapshot holds does not matter here.
+  const std::vector<std::byte> chunk(message.chunk_bytes);
+  message.chunk = chunk.data();
   const absl::Status status = status_of(node.raft->step(message));
   offer_snapshot(node);
   return status;
@@ -87,19 +91,21 @@ Node& Environment::node(NodeId id) {
 
 absl::Status Environment::add_nodes(std::size_t count, const NodeTemplate& as) {
   if (nodes_.size() + count > kNodesMax) throw BadCommand("there can be 64 nodes");
-  raft::Snapshot snapshot = as.snapshot;
+  Machine machine = as.machine;
+  raft::Snapshot& snapshot = machine.snapshot;
   if (as.bootstraps()) {
     if (snapshot.index.value <= 1) {
       return absl::InvalidArgumentError("index must be specified as > 1 due to bootstrap");
     }
     snapshot.term = raft::Term{1};
+    snapshot.size_bytes = as.snapshot_bytes;
   }
   for (; count > 0; --count) {
     auto node = std::make_unique<Node>();
     node->config = as.config;
     node->config.id = NodeId{static_cast<std::uint16_t>(nodes_.size() + 1)};
-    node->history = {snapshot};
-    node->content = as.content;
+    node->history = {machine};
+    node->snapshot_bytes = as.snapshot_bytes;
     if (auto status = node->config.validate(); !status.ok()) return status;
     if (as.bootstraps()) {
       if (auto status = node->storage.apply_snapshot(snapshot); !status.ok()) return status;
@@ -118,11 +124,11 @@ void Environment::restart(Node& node) {
     return is_local(held.message) && held.message.to == node.id();
   });
   // The machine holds what it applied, so the disk's entries up to there are not needed.
-  const raft::Snapshot machine = node.machine();
+  const raft::Snapshot machine = node.machine().snapshot;
   if (machine.index > node.storage.base().index && !node.storage.compact(machine.index).ok()) {
     node.storage.apply_snapshot(machine).IgnoreError();
   }
-  node.history = {machine};
+  node.history.erase(node.history.begin(), node.history.end() - 1);
   node.offered = 1;
   raft::Restored restored{.hard_state = node.storage.hard_state(),
                           .snapshot = machine,
@@ -219,17 +225,29 @@ absl::Status Environment::store(Node& node, const std::optional<raft::HardState>
   if (snapshot) {
     if (auto status = node.storage.apply_snapshot(*snapshot); !status.ok()) return status;
     // Its core has it already.
-    node.history.push_back(*snapshot);
+    node.history.push_back({*snapshot, content_of(snapshot->last())});
     node.offered = node.history.size();
   }
   return node.storage.append(entries);
 }
 
+// Messages name snapshots only; what they hold is found where they were made.
+std::string Environment::content_of(raft::EntryId id) const {
+  for (const auto& node : nodes_) {
+    for (const Machine& machine : node->history) {
+      if (machine.snapshot.last() == id) return machine.content;
+    }
+  }
+  return {};
+}
+
 void Environment::apply(Node& node, std::span<const HeldEntry> entries) {
   for (const HeldEntry& entry : entries) {
-    raft::Snapshot after = node.machine();
+    Machine machine = node.machine();
+    raft::Snapshot& after = machine.snapshot;
     after.index = entry.index;
     after.term = entry.term;
+    after.size_bytes = node.snapshot_bytes;
     if (entry.view().is_conf_change()) {
       const auto change = raft::decode_conf_change(entry.view().payload());
       if (!change)
@@ -240,9 +258,9 @@ void Environment::apply(Node& node, std::span<const HeldEntry> entries) {
         output_.line(conf.status().message());
       }
     } else {
-      node.content += entry.data;
+      machine.content += entry.data;
     }
-    node.history.push_back(after);
+    node.history.push_back(std::move(machine));
   }
 }
 
@@ -319,7 +337,7 @@ absl::Status Environment::send_snapshot(Node& from, NodeId to) {
   held.message.from = from.id();
   held.message.to = to;
   held.message.term = from.raft->term();
-  held.message.snapshot = from.machine();
+  held.message.snapshot = from.machine().snapshot;
   output_.write(describe(held));
   queue_.push_back(std::move(held));
   return absl::OkStatus();
@@ -349,6 +367,12 @@ void Environment::print_log(Node& node) {
 
 void Environment::print_status(Node& node) {
   if (node.raft->role() == raft::Role::kLeader) output_.write(node.raft->tracker().describe());
+}
+
+void Environment::print_machine(Node& node) {
+  const Machine& machine = node.machine();
+  output_.line(absl::StrCat("Index:", machine.snapshot.index.value,
+                            " Term:", machine.snapshot.term.value, " ", quoted(machine.content)));
 }
 
 void Environment::print_states() {

@@ -32,13 +32,21 @@ namespace ringroad::scenarios {
 
 inline constexpr Nanos kTick = milliseconds(1);
 
+// The machine after an entry was applied, as it can be sent.
+struct Machine {
+  raft::Snapshot snapshot;
+  std::string content;
+};
+
 // How add-nodes makes nodes.
 struct NodeTemplate {
-  raft::Config config;      // but for the id
-  raft::Snapshot snapshot;  // of all of them; its term is 1
-  std::string content;      // of that snapshot
+  raft::Config config;  // but for the id
+  Machine machine;      // of all of them; its term is 1
+  // What every snapshot that they make counts as.
+  std::uint64_t snapshot_bytes = 0;
   bool bootstraps() const {
-    return !snapshot.empty() || !content.empty() || snapshot.conf != raft::ConfState{};
+    return !machine.snapshot.empty() || !machine.content.empty() ||
+           machine.snapshot.conf != raft::ConfState{};
   }
 };
 
@@ -47,16 +55,15 @@ struct Node {
   std::unique_ptr<raft::Raft> raft;
   Nanos now;
   Storage storage;
-  // The machine, after each entry applied: what can be sent. Never empty; and how many of them the
-  // core knows of.
-  std::vector<raft::Snapshot> history;
+  // After each entry applied. Never empty; and how many of them the core knows of.
+  std::vector<Machine> history;
   std::size_t offered = 1;
-  std::string content;
+  std::uint64_t snapshot_bytes = 0;
   std::deque<AppendWork> append_work;
   std::deque<ApplyWork> apply_work;
 
   NodeId id() const { return config.id; }
-  const raft::Snapshot& machine() const { return history.back(); }
+  const Machine& machine() const { return history.back(); }
 };
 
 class Environment {
@@ -65,7 +72,6 @@ class Environment {
 
   // Consecutive ids, from 1 on.
   absl::Status add_nodes(std::size_t count, const NodeTemplate& as);
-  std::size_t node_count() const { return nodes_.size(); }
   // Throws BadCommand for a node that is not there.
   Node& node(NodeId id);
 
@@ -85,12 +91,14 @@ class Environment {
   void print_log(Node& node);
   void print_status(Node& node);
   void print_states();
+  void print_machine(Node& node);
 
  private:
   absl::Status store(Node& node, const std::optional<raft::HardState>& hard_state,
                      std::span<const HeldEntry> entries,
                      const std::optional<raft::Snapshot>& snapshot);
   void apply(Node& node, std::span<const HeldEntry> entries);
+  std::string content_of(raft::EntryId id) const;
   absl::Status stabilize_once(std::span<Node* const> nodes, bool& busy);
 
   Output output_;

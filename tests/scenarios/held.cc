@@ -42,6 +42,7 @@ HeldReady hold(const raft::Ready& ready) {
   HeldReady held{.soft_state = ready.soft_state,
                  .hard_state = ready.hard_state,
                  .entries = hold(ready.entries),
+                 .chunks = {},
                  .snapshot = std::nullopt,
                  .responses = hold(ready.responses),
                  .committed = hold(ready.committed),
@@ -49,6 +50,9 @@ HeldReady hold(const raft::Ready& ready) {
                  .messages = hold(ready.messages),
                  .reads = {ready.reads.begin(), ready.reads.end()},
                  .must_sync = ready.must_sync};
+  for (const raft::SnapshotChunk& c : ready.chunks) {
+    held.chunks.push_back({c.offset, c.bytes.size(), c.is_first, c.is_last});
+  }
   if (ready.snapshot != nullptr) held.snapshot = *ready.snapshot;
   if (ready.applied) held.applied = HeldMessage{*ready.applied, held.committed};
   return held;

@@ -36,10 +36,19 @@ struct HeldMessage {
 HeldMessage hold(const raft::Message& message);
 std::vector<HeldMessage> hold(std::span<const raft::Message> messages);
 
+// Of a chunk only where it stands.
+struct HeldChunk {
+  std::uint64_t offset = 0;
+  std::uint64_t bytes = 0;
+  bool is_first = false;
+  bool is_last = false;
+};
+
 struct HeldReady {
   std::optional<raft::SoftState> soft_state;
   std::optional<raft::HardState> hard_state;
   std::vector<HeldEntry> entries;
+  std::vector<HeldChunk> chunks;
   std::optional<raft::Snapshot> snapshot;
   std::vector<HeldMessage> responses;
   std::vector<HeldEntry> committed;
@@ -50,7 +59,7 @@ struct HeldReady {
 
   // Whether the log writer has anything to do.
   bool has_append() const {
-    return hard_state || !entries.empty() || snapshot || !responses.empty();
+    return hard_state || !entries.empty() || !chunks.empty() || snapshot || !responses.empty();
   }
 };
 

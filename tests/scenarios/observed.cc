@@ -173,6 +173,8 @@ bool take_message(Reader& in, std::string& text, Depth depth) {
       if (tells_commit(type)) absl::StrAppend(&text, " Commit:", n);
     } else if (ahead.take("Vote:") && ahead.take_number(n)) {
       absl::StrAppend(&text, " Vote:", n);
+    } else if (ahead.take("Chunk:")) {
+      absl::StrAppend(&text, " Chunk:", ahead.take_until(" \n"));
     } else if (!(ahead.take("Rejected") && take_rejection(ahead, text)) &&
                !(ahead.take("Entries:[") && take_entries(ahead, text)) &&
                !(depth == Depth::kMessage && ahead.take("Responses:[") &&

@@ -66,15 +66,17 @@ struct Option {
 constexpr std::array kOptions = {
     Option{"voters",
            [](NodeTemplate& t, const auto& values) {
-             for (const auto& v : values) t.snapshot.conf.voters.insert(node_id(v));
+             for (const auto& v : values) t.machine.snapshot.conf.voters.insert(node_id(v));
            }},
     Option{"learners",
            [](NodeTemplate& t, const auto& values) {
-             for (const auto& v : values) t.snapshot.conf.learners.insert(node_id(v));
+             for (const auto& v : values) t.machine.snapshot.conf.learners.insert(node_id(v));
            }},
-    Option{"index", [](NodeTemplate& t,
-                       const auto& values) { t.snapshot.index = raft::Index{number(values[0])}; }},
-    Option{"content", [](NodeTemplate& t, const auto& values) { t.content = values[0]; }},
+    Option{"index",
+           [](NodeTemplate& t, const auto& values) {
+             t.machine.snapshot.index = raft::Index{number(values[0])};
+           }},
+    Option{"content", [](NodeTemplate& t, const auto& values) { t.machine.content = values[0]; }},
     Option{"inflight",
            [](NodeTemplate& t, const auto& values) {
              t.config.inflight_messages_max = static_cast<std::uint32_t>(number(values[0]));
@@ -117,6 +119,26 @@ constexpr std::array kOptions = {
            [](NodeTemplate& t, const auto& values) {
              t.config.hand_over_on_removal = truth(values[0]);
            }},
+    Option{
+        "forward-proposals",
+        [](NodeTemplate& t, const auto& values) { t.config.forward_proposals = truth(values[0]); }},
+    Option{"append-entries",
+           [](NodeTemplate& t, const auto& values) {
+             t.config.append_entries_max = static_cast<std::uint32_t>(number(values[0]));
+           }},
+    Option{
+        "append-bytes",
+        [](NodeTemplate& t, const auto& values) { t.config.append_bytes_max = number(values[0]); }},
+    Option{"uncommitted-bytes",
+           [](NodeTemplate& t, const auto& values) {
+             t.config.uncommitted_bytes_max = number(values[0]);
+           }},
+    Option{"snapshot-bytes",
+           [](NodeTemplate& t, const auto& values) { t.snapshot_bytes = number(values[0]); }},
+    Option{"snapshot-chunk-bytes",
+           [](NodeTemplate& t, const auto& values) {
+             t.config.snapshot_chunk_bytes_max = static_cast<std::uint32_t>(number(values[0]));
+           }},
     Option{"zones", [](NodeTemplate& t, const auto& values) { assign(t.config.zones, values); }},
     Option{"zone-loss",
            [](NodeTemplate& t, const auto& values) { t.config.zone_loss = zone_loss(values[0]); }},
@@ -125,7 +147,7 @@ constexpr std::array kOptions = {
 };
 
 absl::Status add_nodes(Environment& env, const Command& c) {
-  NodeTemplate as{.config = plain_config(), .snapshot = {}, .content = {}};
+  NodeTemplate as{.config = plain_config(), .machine = {}, .snapshot_bytes = 0};
   for (const Argument& argument : c.arguments) {
     if (argument.values.empty()) continue;
     const auto* option = std::ranges::find(kOptions, absl::string_view(argument.key), &Option::key);
@@ -232,14 +254,20 @@ absl::Status propose_conf_change(Environment& env, const Command& c) {
 }
 
 absl::Status transfer_leadership(Environment& env, const Command& c) {
-  const NodeId to = node_id(value(c, "to"));
-  env.node(to);
-  env.node(node_id(value(c, "from"))).raft->transfer_leader(to);
+  Node& from = env.node(node_id(value(c, "from")));
+  const std::string& to = value(c, "to");
+  from.raft->transfer_leader(to == "best" ? kNoNode : env.node(node_id(to)).id());
   return absl::OkStatus();
 }
 
 absl::Status report_unreachable(Environment& env, const Command& c) {
   env.node(node_id(word(c, 0))).raft->report_unreachable(env.node(node_id(word(c, 1))).id());
+  return absl::OkStatus();
+}
+
+absl::Status report_snapshot(Environment& env, const Command& c) {
+  env.node(node_id(word(c, 0)))
+      .raft->report_snapshot(env.node(node_id(word(c, 1))).id(), truth(value(c, "sent")));
   return absl::OkStatus();
 }
 
@@ -283,6 +311,11 @@ constexpr std::array kCommands = {
             env.output().set_quiet(is_none(word(c, 0)));
             return absl::OkStatus();
           }},
+    Known{"machine",
+          [](Environment& env, const Command& c) {
+            env.print_machine(first_node(env, c));
+            return absl::OkStatus();
+          }},
     Known{"process-append-thread",
           [](Environment& env, const Command& c) {
             return for_each_node(env, c, "processing append thread",
@@ -313,6 +346,7 @@ constexpr std::array kCommands = {
           [](Environment& env, const Command& c) {
             return status_of(first_node(env, c).raft->read_index(number(word(c, 1))));
           }},
+    Known{"report-snapshot", report_snapshot},
     Known{"report-unreachable", report_unreachable},
     Known{"restart",
           [](Environment& env, const Command& c) {
@@ -343,6 +377,11 @@ constexpr std::array kCommands = {
             return tick(env, c, first_node(env, c).config.heartbeat_interval);
           }},
     Known{"transfer-leadership", transfer_leadership},
+    Known{"zone-loss",
+          [](Environment& env, const Command& c) {
+            first_node(env, c).raft->set_zone_loss(zone_loss(word(c, 1)));
+            return absl::OkStatus();
+          }},
 };
 
 constexpr auto kNames = [] {
@@ -362,8 +401,6 @@ absl::Status run_one(Environment& env, const Command& c) {
 }
 
 }  // namespace
-
-std::span<const absl::string_view> raft_command_names() { return kNames; }
 
 std::string run_raft_command(Environment& env, const Command& command) {
   Output& output = env.output();

@@ -9,24 +9,29 @@
 //   send-snapshot N M | compact N INDEX
 //   status N | raft-state | raft-log N | log-level debug|info|warn|error|fatal|none
 //
-// Ours: restart N, which leaves a node with its disk and its machine; read-index N CONTEXT; tick N
-// COUNT; and of add-nodes zones=, zone-loss=, priorities= and hand-over-on-removal=.
+// Ours:
+//
+//   restart N                     the node keeps its disk and its machine, and nothing else
+//   machine N                     what it has applied, and what that adds up to
+//   tick N COUNT
+//   read-index N CONTEXT
+//   report-snapshot N M sent=true|false
+//   zone-loss N wait|degrade
+//   transfer-leadership from=N to=best
+//   add-nodes ... zones=(1,1,2) zone-loss=degrade priorities=(2,1,0) hand-over-on-removal=true
+//     forward-proposals=false append-entries= append-bytes= uncommitted-bytes= snapshot-bytes=
+//     snapshot-chunk-bytes=      the i-th zone or priority is node i's
 //
 // Lines of input are further commands, but for propose-conf-change. A command that prints nothing
 // prints "ok".
 #pragma once
 
-#include <span>
 #include <string>
 
-#include "absl/strings/string_view.h"
 #include "command.h"
 #include "environment.h"
 
 namespace ringroad::scenarios {
-
-// Sorted.
-std::span<const absl::string_view> raft_command_names();
 
 // Throws BadCommand for what it does not know or cannot read.
 std::string run_raft_command(Environment& environment, const Command& command);
