@@ -1,5 +1,6 @@
 // Elections: who may ask for votes, who grants them, and when a leader gives up (thesis 3.4, 3.6.1,
 // 4.2.3, 6.2, 6.4.1, 9.6).
+#include "consensus/core/planted.h"
 #include "consensus/core/raft.h"
 
 namespace ringroad::raft {
@@ -61,7 +62,7 @@ void Raft::campaign(Campaign kind) {
 // Thesis 4.2.3: a server that hears of a current leader within the minimum election timeout
 // neither takes up the term of a request for votes nor grants it, unless that leader wants it so.
 bool Raft::is_bound_to_leader(const Message& m) const {
-  if (m.is_transfer) return false;
+  if (m.is_transfer || planted(Bug::kLeaseNotPromised)) return false;
   const bool heard_lately = config_.check_quorum && leader_ != kNoNode &&
                             now_ - election_since_ < config_.election_timeout;
   return heard_lately || now_ < promised_until_;
@@ -75,7 +76,8 @@ void Raft::on_vote_request(const Message& m) {
   const MessageType response = is_pre ? MessageType::kPreVoteResponse : MessageType::kVoteResponse;
   const bool may_vote =
       vote_ == m.from || (vote_ == kNoNode && leader_ == kNoNode) || (is_pre && m.term > term_);
-  if (!may_vote || !log_.is_up_to_date({m.log_term, m.index})) {
+  if (!(may_vote || (planted(Bug::kVotesTwice) && leader_ == kNoNode)) ||
+      !(log_.is_up_to_date({m.log_term, m.index}) || planted(Bug::kNoUpToDateCheck))) {
     send({.type = response, .to = m.from, .term = term_, .reject = true});
     return;
   }

@@ -53,20 +53,26 @@ void Invariants::on_start(NodeId node, const Raft& raft) {
     fail(node, "restart: commit is below what the disk held");
   }
   // What was not flushed of it is found again; who led before does not.
-  seen = {Role::kFollower, raft.term(), std::min(seen.commit, raft.log().committed())};
+  seen = {Role::kFollower, raft.term(), std::min(seen.commit, raft.log().committed()), false};
   observe(node, raft);
 }
 
 void Invariants::observe(NodeId node, const Raft& raft) {
   Seen& seen = seen_[node.value];
   if (raft.term() < seen.term) fail(node, "the term went back");
+  const bool campaigns_anew = raft.role() == Role::kCandidate && raft.term() != seen.term;
+  if (campaigns_anew && pre_vote_ && seen.role != Role::kPreCandidate && !seen.may_campaign) {
+    fail(node,
+         "pre-vote: it campaigns in term " + number(raft.term().value) + " without having asked");
+  }
   const bool leads_anew =
       raft.role() == Role::kLeader && (seen.role != Role::kLeader || seen.term != raft.term());
   if (leads_anew) on_leader(node, raft);
   const Index commit = raft.log().committed();
   if (commit < seen.commit) fail(node, "commit went back");
   if (commit > seen.commit) on_commit(node, raft, seen.commit);
-  seen = {raft.role(), raft.term(), commit};
+  const bool may_campaign = seen.may_campaign && seen.term == raft.term();
+  seen = {raft.role(), raft.term(), commit, may_campaign};
   last_term_ = std::max(last_term_, raft.term());
 }
 
@@ -195,6 +201,10 @@ void Invariants::on_send(NodeId node, const Message& m) {
     fail(node, "durability: an append is answered up to " + number(m.index.value) +
                    ", the disk has " + number(disk.last().value));
   }
+}
+
+void Invariants::on_receive(NodeId node, const Message& m) {
+  if (m.type == MessageType::kTimeoutNow) seen_[node.value].may_campaign = true;
 }
 
 void Invariants::on_durable(NodeId node, const Disk& disk) {

@@ -8,8 +8,10 @@
 //   state machine safety  one entry at each index is committed, applied, and leads to one state
 //   commit                never goes back, nor below what a disk held at a restart; a leader
 //                         commits by counting only entries of its own term
+//   pre-vote              nobody campaigns without having asked first, but on its leader's word
 //   durability            what a vote or an answer to an append claims is on its sender's disk;
-//                         what is committed is on the disks of a quorum
+//                         what is committed is on the disks of a quorum; no disk is found
+//                         damaged that nobody damaged
 //
 // Thesis 3.2 (figure 3.2), 3.6.2, 3.8, 4.3. The first one broken is kept, as one line.
 #pragma once
@@ -28,7 +30,8 @@ namespace ringroad::raft::sim {
 
 class Invariants {
  public:
-  explicit Invariants(const Scheduler& scheduler) : scheduler_(scheduler) {}
+  Invariants(const Scheduler& scheduler, bool pre_vote)
+      : scheduler_(scheduler), pre_vote_(pre_vote) {}
 
   void fail(NodeId node, const std::string& what);
   const std::string& failure() const { return failure_; }
@@ -41,6 +44,7 @@ class Invariants {
   void on_apply(NodeId node, const Entry& entry, std::uint64_t digest);
   void on_machine_loaded(NodeId node, Index index, std::uint64_t digest);
   void on_send(NodeId node, const Message& message);
+  void on_receive(NodeId node, const Message& message);
   // The node's disk surely holds more.
   void on_durable(NodeId node, const Disk& disk);
 
@@ -73,6 +77,7 @@ class Invariants {
     Role role = Role::kFollower;
     Term term;
     Index commit;
+    bool may_campaign = false;  // its leader asked it to
   };
 
   void on_leader(NodeId node, const Raft& raft);
@@ -82,6 +87,7 @@ class Invariants {
   void check_applied(NodeId node, Index index, std::uint64_t digest);
 
   const Scheduler& scheduler_;
+  bool pre_vote_;
   std::string failure_;
   std::array<Seen, kNodesMax + 1> seen_{};
   std::array<DurableLog, kNodesMax + 1> durable_{};

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "consensus/core/codec.h"
+#include "consensus/core/planted.h"
 #include "dataplane/kernels/crc32c.h"
 
 namespace ringroad::raft::sim {
@@ -55,6 +56,7 @@ void Node::start() {
   if (recovery == Recovery::kDamaged) {
     state_ = State::kDamaged;
     around_.timeline.record(id_, "finds its disk damaged");
+    around_.on_damaged(id_);
     return;
   }
   if (recovery == Recovery::kUnreadable) {
@@ -160,6 +162,7 @@ void Node::drain_inputs() {
 }
 
 void Node::tick() {
+  if (planted(Bug::kClockReadBeforePause) && !inputs_.empty()) return;
   raft_->tick(clock_.local(around_.scheduler.now()));
   observe();
 }
@@ -219,6 +222,7 @@ void Node::handle(NodeId from, std::span<const std::byte> bytes) {
                  std::to_string(message.entries.size()) + ", commit " +
                  std::to_string(message.commit.value) + (message.reject ? ", rejected" : ""));
   }
+  around_.invariants.on_receive(id_, message);
   step(message);
 }
 
@@ -497,7 +501,8 @@ void Node::answer_write(const Command& command) {
 
 void Node::answer_reads() {
   std::erase_if(reads_, [this](const Read& read) {
-    if (!read.index || *read.index > machine_.applied()) return false;
+    const bool is_applied = read.index && *read.index <= machine_.applied();
+    if (!read.index || !(is_applied || planted(Bug::kReadBeforeApplied))) return false;
     const bool is_done = *read.index != Index{};
     const Command& command = read.request.command;
     around_.reply({command.client, read.request.operation, is_done,

@@ -48,6 +48,7 @@ struct Surroundings {
   Network& network;
   std::function<void(const Reply&)> reply;
   std::function<void(NodeId)> on_stopped;  // by its disk: it has to be started again
+  std::function<void(NodeId)> on_damaged;
 };
 
 class Node {

@@ -65,7 +65,6 @@ class World {
  private:
   Node& make_node(NodeId id);
   void restart_later(NodeId id);
-  void ruin(NodeId id);
   void heal();
   bool is_recovered() const;
   std::string why_not_recovered() const;
@@ -79,6 +78,7 @@ class World {
   Invariants invariants_;
   std::unique_ptr<Network> network_;
   NodeSet nodes_;
+  NodeSet ruined_;  // whose disks may have lost what they promised
   // Every node is told, also one that joins later: what the log says of the membership are changes
   // of this.
   ConfState first_members_;
