@@ -94,7 +94,8 @@ void Raft::on_snapshot(const Message& m) {
 // That this node is no member of it is no reason: it may have been made before the node was added,
 // and the leader can make no newer one if the change that adds the node needs its vote.
 bool Raft::needs_snapshot(const Snapshot& snapshot) {
-  if (snapshot.index <= log_.committed() && !planted(Bug::kSnapshotOverNewer)) return false;
+  if (planted(Bug::kSnapshotOverNewer)) return true;
+  if (snapshot.index <= log_.committed()) return false;
   if (!raft::restore(snapshot.conf).ok()) return false;
   const bool is_taken_for_match =
       planted(Bug::kSnapshotTakenForMatch) && snapshot.index <= log_.last_index();
@@ -107,10 +108,9 @@ bool Raft::needs_snapshot(const Snapshot& snapshot) {
 bool Raft::take_chunk(const Message& m, bool is_last) {
   const bool is_same = arrival_.snapshot == m.snapshot.last() && arrival_.from == m.from &&
                        arrival_.term == m.term && arrival_.size_bytes == m.snapshot.size_bytes;
-  const bool starts = m.chunk_offset == 0 && (!is_same || arrival_.offset == 0);
-  const bool is_gap = is_same && m.chunk_offset > arrival_.offset;
-  if (!starts && (!is_same || m.chunk_offset != arrival_.offset) &&
-      !(planted(Bug::kChunkGapTaken) && is_gap)) {
+  const bool starts = (m.chunk_offset == 0 && (!is_same || arrival_.offset == 0)) ||
+                      (planted(Bug::kChunkGapTaken) && !is_same);
+  if (!starts && (!is_same || m.chunk_offset != arrival_.offset)) {
     const bool is_repeated = is_same && m.chunk_offset < arrival_.offset;
     send({.type = MessageType::kSnapshotResponse,
           .to = m.from,

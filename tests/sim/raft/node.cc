@@ -461,8 +461,13 @@ void Node::maybe_compact() {
   });
 }
 
+// Clients and peers come by different ways: after a pause, either may be heard first.
 void Node::request(const Request& request) {
-  input([this, request] { handle(request); });
+  if (is_running() && must_wait() && prng_.below(2) == 0) {
+    inputs_.push_front([this, request] { handle(request); });
+  } else {
+    input([this, request] { handle(request); });
+  }
 }
 
 void Node::handle(const Request& request) {

@@ -32,7 +32,7 @@ void Troubles::start() {
 NodeId Troubles::some_node() {
   // The leader is where most can go wrong.
   const NodeId leading = world_.leader();
-  if (leading != kNoNode && prng_.below(3) == 0) return leading;
+  if (leading != kNoNode && prng_.below(2) == 0) return leading;
   return NodeId{static_cast<std::uint16_t>(1 + prng_.below(world_.nodes().count()))};
 }
 
