@@ -1,3 +1,11 @@
+// From what is known to what is told. An answer is built whole, from the model and the time, and
+// never changes anything; whether it fits the description is the tests' to see, which hold each
+// against ringroad.rpc.json.
+//
+// Rules that hold for all: times are seconds, as the keys' ends say, and never negative; what is
+// not known is null and not 0; a table of reasons leaves out those that never happened; what has to
+// do with links is empty while no dataplane is attached, while counters are the last that were
+// read. Names come from the configuration, everything else about a link from the dataplane.
 #include "control/answers.h"
 
 #include <algorithm>
@@ -77,8 +85,8 @@ Json link_json(const NodeModel& state, const NodeReport::LinkRow& link, Nanos no
   };
   return {{"peer_id", link.peer.value},
           {"name", peer == nullptr ? "" : peer->name},
-          {"address", peer == nullptr ? "" : to_string(peer->address)},
-          {"port", peer == nullptr ? 0 : peer->port},
+          {"address", to_string(link.address)},
+          {"port", link.port},
           {"state", link_state_name(link.state)},
           {"since_seconds", in_seconds(now - link.since)},
           {"sessions", counts.sessions},
@@ -227,7 +235,8 @@ Json node_status(const NodeModel& state, const ProcessFacts& process, Nanos now)
           {"metrics_listen", process.metrics_listen},
           {"config_file", process.config_file},
           {"config_version", process.config_version},
-          {"idle", word_of(kIdlePolicyWords, config.cpu.idle)},
+          {"config_gaps", describe(state.gaps())},
+          {"idle", word_of(kIdlePolicyWords, state.has_report() ? report.idle : config.cpu.idle)},
           {"links_up", std::popcount(state.links_up())},
           {"links_total", links_total(state)},
           {"applications", state.applications().count},

@@ -1,6 +1,5 @@
 #include "control/capture.h"
 
-#include <pcap/pcap.h>
 #include <time.h>
 
 #include <chrono>
@@ -15,7 +14,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kSnapMax = 65'535;
+constexpr int kEthernet = 1;  // libpcap's DLT_EN10MB
 // What may wait for the client before its packets are dropped.
 constexpr std::size_t kWaitingMax = 1024 * 1024;
 
@@ -28,41 +27,11 @@ Nanos wall_clock_offset() {
 
 }  // namespace
 
-// A compiled filter. Empty text lets everything through.
-struct Capture::Filter {
-  ~Filter() {
-    if (is_compiled) pcap_freecode(&program);
-  }
-
-  // Empty, or what libpcap has against it.
-  std::string compile(const std::string& text) {
-    pcap_t* handle = pcap_open_dead(DLT_EN10MB, kSnapMax);
-    if (handle == nullptr) return "no memory";
-    std::string fault;
-    if (pcap_compile(handle, &program, text.c_str(), 1, PCAP_NETMASK_UNKNOWN) != 0) {
-      fault = pcap_geterr(handle);
-    } else {
-      is_compiled = true;
-    }
-    pcap_close(handle);
-    return fault;
-  }
-
-  bool takes(std::uint32_t length, std::span<const std::byte> bytes) const {
-    return bpf_filter(program.bf_insns, reinterpret_cast<const unsigned char*>(bytes.data()),
-                      length, static_cast<unsigned>(bytes.size())) != 0;
-  }
-
-  bpf_program program{};
-  bool is_compiled = false;
-};
-
 struct Capture::Running {
   explicit Running(asio::io_context& loop) : timer(loop) {}
 
   CaptureRequest request;
   std::shared_ptr<RpcClient> client;
-  Filter filter;
   asio::steady_timer timer;
   bool is_live = false;  // the dataplane has said yes
   Nanos begun, offset;
@@ -75,14 +44,36 @@ Capture::Capture(asio::io_context& loop, DataplaneChannel& channel)
 
 Capture::~Capture() = default;
 
+asio::awaitable<DataplaneChannel::Outcome> Capture::ask_to_start(CaptureRequest request) {
+  host::ControlCommand command{};
+  command.kind = host::ControlCommandKind::kStartCapture;
+  const host::CaptureParameters parameters{.snap_bytes = request.snap_bytes,
+                                           .directions = request.directions};
+  std::memcpy(command.payload, &parameters, sizeof parameters);
+  command.length = sizeof parameters;
+  DataplaneChannel::Outcome outcome = co_await channel_.request(command, kAnswerPatience);
+  if (outcome.answer == DataplaneChannel::Answer::kAnswered &&
+      outcome.result == host::ControlResult::kExists) {
+    // Left there by one of ours that is over, when there was no room to end it.
+    tell_to_stop();
+    outcome = co_await channel_.request(command, kAnswerPatience);
+  }
+  co_return outcome;
+}
+
+// Without a dataplane there is nothing to stop; should there be no room, the next start does it.
+void Capture::tell_to_stop() {
+  host::ControlCommand command{};
+  command.kind = host::ControlCommandKind::kStopCapture;
+  (void)channel_.post(command);
+}
+
 asio::awaitable<RpcResult> Capture::start(CaptureRequest request,
                                           std::shared_ptr<RpcClient> client) {
   if (running_ != nullptr) {
     co_return RpcError::conflict("a capture runs already, of this connection or another");
   }
   auto capture = std::make_shared<Running>(loop_);
-  const std::string fault = capture->filter.compile(request.filter);
-  if (!fault.empty()) co_return RpcError::invalid_params(absl::StrCat("/params/filter: ", fault));
   capture->request = std::move(request);
   capture->client = std::move(client);
   capture->begun = monotonic_now();
@@ -90,33 +81,28 @@ asio::awaitable<RpcResult> Capture::start(CaptureRequest request,
   capture->ring_dropped_before = channel_.packets_dropped();
   running_ = capture;
 
-  host::ControlCommand command{};
-  command.kind = host::ControlCommandKind::kStartCapture;
-  const host::CaptureParameters parameters{.snap_bytes = capture->request.snap_bytes,
-                                           .directions = capture->request.directions};
-  std::memcpy(command.payload, &parameters, sizeof parameters);
-  command.length = sizeof parameters;
-  const DataplaneChannel::Outcome outcome = co_await channel_.request(command, kCommandPatience);
+  const DataplaneChannel::Outcome outcome = co_await ask_to_start(capture->request);
   if (outcome.answer != DataplaneChannel::Answer::kAnswered ||
       outcome.result != host::ControlResult::kDone) {
-    if (running_ == capture) running_.reset();
-    if (outcome.result == host::ControlResult::kExists &&
-        outcome.answer == DataplaneChannel::Answer::kAnswered) {
-      co_return RpcError::conflict("the dataplane has a capture under way; try again");
+    if (running_ == capture) {
+      running_.reset();
+      tell_to_stop();  // it may start yet, late, and nobody would end it
     }
-    // It may start yet, late: nobody would end it.
-    host::ControlCommand stop{};
-    stop.kind = host::ControlCommandKind::kStopCapture;
-    (void)co_await channel_.request(stop, kCommandPatience);
+    if (outcome.answer == DataplaneChannel::Answer::kTimedOut) {
+      co_return RpcError::timed_out("the dataplane does not answer: it is stopped, or stuck");
+    }
     co_return RpcError::unreachable("the dataplane did not start the capture");
   }
-  if (running_ != capture) co_return RpcError::unreachable("ended before it began");
+  if (running_ != capture) {
+    if (running_ == nullptr) tell_to_stop();
+    co_return RpcError::unreachable("ended before it began");
+  }
   capture->is_live = true;
   capture->timer.expires_after(std::chrono::nanoseconds(capture->request.time_max.count));
   capture->timer.async_wait([this, capture](asio::error_code error) {
     if (!error && running_ == capture) end("seconds");
   });
-  co_return Json{{"schema_version", 1}, {"link_type", DLT_EN10MB}, {"port_name", "port0"}};
+  co_return Json{{"schema_version", 1}, {"link_type", kEthernet}, {"port_name", "port0"}};
 }
 
 void Capture::on_packet(const host::CapturedPacket& packet, std::span<const std::byte> bytes) {
@@ -125,7 +111,7 @@ void Capture::on_packet(const host::CapturedPacket& packet, std::span<const std:
   Running& capture = *running_;
   if ((packet.direction & capture.request.directions) == 0) return;
   const std::uint32_t length = std::max(packet.length, static_cast<std::uint32_t>(bytes.size()));
-  if (!capture.filter.takes(length, bytes)) {
+  if (!capture.request.filter.takes(length, bytes)) {
     ++capture.filtered;
     return;
   }
@@ -143,8 +129,12 @@ void Capture::on_packet(const host::CapturedPacket& packet, std::span<const std:
   if (running_ != nullptr && capture.packets >= capture.request.packets_max) end("packets");
 }
 
+bool Capture::serves(const RpcClient& client) const {
+  return running_ != nullptr && running_->client.get() == &client;
+}
+
 bool Capture::stop(const RpcClient& client) {
-  if (running_ == nullptr || running_->client.get() != &client) return false;
+  if (!serves(client)) return false;
   // After the answer.
   asio::post(loop_, [this, capture = running_] {
     if (running_ == capture) end("stopped");
@@ -157,16 +147,14 @@ void Capture::on_detached() {
 }
 
 void Capture::on_hung_up(const RpcClient& client) {
-  if (running_ != nullptr && running_->client.get() == &client) end("stopped");
+  if (serves(client)) end("stopped");
 }
 
 void Capture::end(const char* reason) {
   const std::shared_ptr<Running> capture = std::move(running_);
   running_.reset();
   capture->timer.cancel();
-  host::ControlCommand command{};
-  command.kind = host::ControlCommandKind::kStopCapture;
-  (void)channel_.post(command);  // without a dataplane there is nothing to stop
+  tell_to_stop();
   const std::uint64_t ring_dropped = channel_.packets_dropped();
   const std::uint64_t lost =
       ring_dropped > capture->ring_dropped_before ? ring_dropped - capture->ring_dropped_before : 0;

@@ -1,6 +1,6 @@
-// Packets of the port, handed to the one client that asked for them: filtered as tcpdump would
-// (libpcap compiles the filter, its interpreter runs here), stamped with the wall clock, bounded in
-// number and time. One capture at a time; it ends with the connection that started it.
+// Packets of the port, handed to the one client that asked for them: filtered (packet_filter.h),
+// stamped with the wall clock, bounded in number and time. One capture at a time; it ends with the
+// connection that started it.
 //
 // A client that reads too slowly loses packets, which are counted, and nobody waits for it.
 #pragma once
@@ -14,12 +14,17 @@
 #include "asio/io_context.hpp"
 #include "asio/steady_timer.hpp"
 #include "control/dataplane_channel.h"
+#include "control/packet_filter.h"
 #include "control/rpc/server.h"
 
 namespace ringroad::control {
 
+// How long the dataplane may take to answer what a client waits for: less than the CLI's own five
+// seconds, so that the client hears why.
+inline constexpr Nanos kAnswerPatience = seconds(2);
+
 struct CaptureRequest {
-  std::string filter;
+  PacketFilter filter;
   std::uint64_t packets_max = 1'000;
   Nanos time_max = seconds(60);
   std::uint32_t snap_bytes = 65'535;
@@ -32,8 +37,10 @@ class Capture {
   Capture(asio::io_context& loop, DataplaneChannel& channel);
   ~Capture();
 
-  // Its result, or why not: conflict, invalid parameters (the filter), unreachable.
+  // Its result, or why not: conflict, unreachable, timed out.
   asio::awaitable<RpcResult> start(CaptureRequest request, std::shared_ptr<RpcClient> client);
+  // Whether the capture under way is `client`'s.
+  bool serves(const RpcClient& client) const;
   // False when `client` has none; capture.end follows.
   bool stop(const RpcClient& client);
 
@@ -42,9 +49,10 @@ class Capture {
   void on_hung_up(const RpcClient& client);
 
  private:
-  struct Filter;
   struct Running;
 
+  asio::awaitable<DataplaneChannel::Outcome> ask_to_start(CaptureRequest request);
+  void tell_to_stop();
   void end(const char* reason);
 
   asio::io_context& loop_;

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "dataplane/clock.h"
 
 namespace ringroad::control {
 
@@ -37,6 +38,7 @@ asio::awaitable<absl::Status> DataplaneStepper::take(ConfigStep step) {
   using Answer = DataplaneChannel::Answer;
   const host::ControlCommand command = command_of(step);
   const DataplaneChannel::Outcome outcome = co_await channel_.request(command, kCommandPatience);
+  last_taken_ = monotonic_now();
   switch (outcome.answer) {
     case Answer::kUnreachable:
       co_return absl::UnavailableError(

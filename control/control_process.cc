@@ -1,3 +1,17 @@
+// What happens when. The constructor builds all parts and touches nothing; start() takes the
+// sockets and spawns three coroutines, and from then on things happen for one of four reasons:
+//
+//   a second has passed    tick(): counters, rates, is the dataplane as configured, what others are
+//                          told, what is logged and told to systemd
+//   the channel says so    on_attached() and its kin
+//   somebody asks          Methods, which calls refresh() first so that answers are fresh
+//   a signal came          stop(), reload(), from main
+//
+// Everything of it runs on the one loop; shared_ is the copy that the metrics server's threads
+// read, under a lock that is held for a copy and no longer.
+//
+// The order of members is that of their dependence: each is handed only what stands before it, and
+// the metrics server, which calls back from threads of its own, ends first.
 #include "control/control_process.h"
 
 #include <systemd/sd-daemon.h>
@@ -5,12 +19,12 @@
 
 #include <bit>
 #include <chrono>
-#include <exception>
 
 #include "absl/strings/str_cat.h"
 #include "asio/co_spawn.hpp"
 #include "asio/redirect_error.hpp"
 #include "asio/use_awaitable.hpp"
+#include "control/rethrow.h"
 #include "dataplane/clock.h"
 
 namespace ringroad::control {
@@ -18,10 +32,8 @@ namespace {
 
 using asio::use_awaitable;
 
-// What goes wrong in a coroutine and nobody there expected ends the loop, and the process.
-void rethrow(std::exception_ptr error) {
-  if (error) std::rethrow_exception(error);
-}
+// Between tries of what the dataplane would not change.
+constexpr Nanos kReconcilePause = seconds(10);
 
 }  // namespace
 
@@ -115,6 +127,7 @@ void ControlProcess::tick() {
   refresh();
   const Nanos now = monotonic_now();
   state_.tick(now);
+  maybe_reconcile(now);
   tell_others(now);
   note_changes();
   tell_service_manager();
@@ -166,10 +179,12 @@ void ControlProcess::snapshot(MetricsSnapshot& out) {
   out.rpc_errors = rpc.errors;
   out.rpc_connections = rpc.connections;
   out.rpc_refused = rpc.refused;
+  out.rpc_displaced = rpc.displaced;
 }
 
 void ControlProcess::tell_others(Nanos now) {
-  if (!state_.is_attached() || !state_.has_report()) return;
+  // One that stands still would send, once it goes on, what was true before.
+  if (!state_.is_attached() || !state_.has_report() || state_.is_still()) return;
   const auto bytes = encode(state_.summary(now));
   static_assert(kSummaryBytes <= host::kControlPayloadMax);
   for (const NodeReport::LinkRow& link : state_.links()) {
@@ -218,10 +233,11 @@ void ControlProcess::tell_service_manager() {
 void ControlProcess::on_attached() {
   state_.on_attached(monotonic_now());
   log_.info("attached to the dataplane", {{"process", channel_.dataplane_process()}});
-  if (last_dataplane_ != 0 && last_dataplane_ != channel_.dataplane_process()) {
-    configuration_.on_new_dataplane();
-  }
-  last_dataplane_ = channel_.dataplane_process();
+  const std::string text = channel_.started_config();
+  const auto started = parse_config(text, "the dataplane's configuration");
+  if (!started.ok() && !text.empty()) log_.warning(std::string(started.status().message()));
+  configuration_.on_dataplane(started.ok() ? std::optional(*started) : std::nullopt);
+  next_reconcile_ = Nanos{};
   refresh();
   tell_service_manager();
 }
@@ -264,7 +280,31 @@ void ControlProcess::on_config() {
   state_.set_config(config, configuration_.version(), monotonic_now());
   log_.set_level(config.control.log_level);
   log_.set_format(config.control.log_format);
-  log_.info("configuration changed", {{"version", configuration_.version()}});
+  state_.set_gaps(configuration_.gaps());
+  if (configuration_.version() == told_version_) return;
+  told_version_ = configuration_.version();
+  log_.info("configuration changed", {{"version", told_version_}});
+}
+
+// Whether the dataplane runs as configured is looked at again and again, and not only when it
+// attaches: so whatever drove them apart, they come together.
+void ControlProcess::maybe_reconcile(Nanos now) {
+  if (!state_.is_attached() || !state_.has_report() || configuration_.is_changing()) return;
+  if (now < next_reconcile_ || state_.report().time <= stepper_.last_taken()) return;
+  std::vector<ConfigStep> steps = differences(state_.report(), configuration_.running());
+  if (steps.empty() && configuration_.gaps().unmet.empty()) return;
+  asio::co_spawn(loop_, reconcile(std::move(steps)), rethrow);
+}
+
+asio::awaitable<void> ControlProcess::reconcile(std::vector<ConfigStep> steps) {
+  for (const ConfigStep& step : steps) {
+    log_.info("the dataplane differs from the configuration", {{"mend", step.describe()}});
+  }
+  co_await configuration_.reconcile(std::move(steps));
+  const ConfigGaps gaps = configuration_.gaps();
+  for (const std::string& unmet : gaps.unmet) log_.warning(unmet);
+  if (!gaps.unmet.empty()) next_reconcile_ = monotonic_now() + kReconcilePause;
+  state_.set_gaps(gaps);
 }
 
 void ControlProcess::reload() { asio::co_spawn(loop_, read_file_again(), rethrow); }

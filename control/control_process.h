@@ -62,6 +62,8 @@ class ControlProcess final : public DataplaneListener, public SnapshotSource {
   void refresh();
   void note_changes();
   void on_config();
+  void maybe_reconcile(Nanos now);
+  asio::awaitable<void> reconcile(std::vector<ConfigStep> steps);
   void tell_service_manager();
   ProcessFacts facts() const;
 
@@ -79,7 +81,8 @@ class ControlProcess final : public DataplaneListener, public SnapshotSource {
   RpcServer server_;
   asio::steady_timer second_, watchdog_;
   bool is_stopping_ = false;
-  std::uint32_t last_dataplane_ = 0;  // process id
+  std::uint64_t told_version_ = 1;  // of the configuration, in the log
+  Nanos next_reconcile_;            // not before
   std::uint64_t links_seen_up_ = 0;
   bool port_seen_up_ = false;
   std::string service_status_;  // as last told

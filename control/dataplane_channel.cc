@@ -1,3 +1,18 @@
+// How an attachment lives and dies. run() is its whole life, again and again:
+//
+//   attach()   connect, say hello, wait for the offer; each failure is a reason, told when it is
+//              news, and a pause that doubles up to retry_most
+//   adopt()    from here on other threads may read the counters; the listener is told
+//   serve()    events and packets in turns of kTurn, so that the loop's other work goes on; asleep
+//              on the bell in between
+//   detach()   whoever waits for an answer is told "unreachable"; the listener is told
+//
+// The socket carries nothing after the offer: that it becomes readable is how the end is noticed. A
+// Session holds descriptors of its own for the loop to wait on, and is shared by the handlers of
+// those waits, which may run after it has been given up.
+//
+// Invariant: of each request exactly one thing becomes known: its event, "unreachable", or its
+// timeout. An event for a request that nobody waits for any more is left aside.
 #include "control/dataplane_channel.h"
 
 #include <fcntl.h>
@@ -304,6 +319,10 @@ bool DataplaneChannel::post(host::ControlCommand command) {
 
 std::uint32_t DataplaneChannel::dataplane_process() const {
   return session_ == nullptr ? 0 : session_->attachment->dataplane_process();
+}
+
+std::string DataplaneChannel::started_config() const {
+  return session_ == nullptr ? "" : session_->attachment->started_config();
 }
 
 std::uint64_t DataplaneChannel::packets_dropped() const {

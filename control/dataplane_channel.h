@@ -73,6 +73,8 @@ class DataplaneChannel {
 
   bool is_attached() const { return session_ != nullptr; }
   std::uint32_t dataplane_process() const;
+  // The configuration it was started with, as text; empty when it does not tell, or is away.
+  std::string started_config() const;
   std::uint64_t packets_dropped() const;
   const std::string& away_reason() const { return away_reason_; }
   // Since when it is attached, or is not.

@@ -51,6 +51,8 @@ asio::awaitable<RpcResult> Methods::call(std::string method, Json params, Client
   co_return result;
 }
 
+bool Methods::serves(const RpcClient& client) const { return parts_.capture.serves(client); }
+
 void Methods::on_hung_up(const RpcClient& client) { parts_.capture.on_hung_up(client); }
 
 RpcResult Methods::discover(const Json&) { return parts_.interface.description(); }
@@ -94,8 +96,9 @@ RpcResult Methods::config_diff(const Json& params) {
   return parts_.configuration.diff(params.at("document"));
 }
 
-asio::awaitable<RpcResult> Methods::config_apply(Json params, Client) {
+asio::awaitable<RpcResult> Methods::config_apply(Json params, Client client) {
   ApplyRequest request{.document = params.at("document"),
+                       .by_owner = client->is_owner(),
                        .dry_run = params.value("dry_run", false)};
   if (params.contains("expected_version")) {
     request.expected_version = params["expected_version"].get<std::uint64_t>();
@@ -104,10 +107,23 @@ asio::awaitable<RpcResult> Methods::config_apply(Json params, Client) {
   co_return result;
 }
 
-asio::awaitable<RpcResult> Methods::config_rollback(Json params, Client) {
+asio::awaitable<RpcResult> Methods::config_rollback(Json params, Client client) {
   const bool dry_run = params.value("dry_run", false);
-  RpcResult result = co_await parts_.configuration.rollback(dry_run);
+  RpcResult result = co_await parts_.configuration.rollback(dry_run, client->is_owner());
   co_return result;
+}
+
+std::optional<RpcError> Methods::dataplane_fault() const {
+  if (!parts_.channel.is_attached()) {
+    return RpcError::unreachable(
+        absl::StrCat("no dataplane is attached: ", parts_.channel.away_reason()));
+  }
+  if (parts_.state.is_still()) parts_.refresh();  // it may have gone on a moment ago
+  if (parts_.state.is_still()) {
+    return RpcError::unreachable(
+        absl::StrCat("the dataplane ", describe_stillness(parts_.state.still_for())));
+  }
+  return std::nullopt;
 }
 
 std::optional<RpcError> Methods::peer_fault(NodeId peer) const {
@@ -118,11 +134,7 @@ std::optional<RpcError> Methods::peer_fault(NodeId peer) const {
   if (parts_.state.find_peer(peer) == nullptr) {
     return RpcError::not_found(absl::StrCat("no peer with id ", peer.value, " is configured"));
   }
-  if (!parts_.channel.is_attached()) {
-    return RpcError::unreachable(
-        absl::StrCat("no dataplane is attached: ", parts_.channel.away_reason()));
-  }
-  return std::nullopt;
+  return dataplane_fault();
 }
 
 std::optional<RpcError> Methods::outcome_fault(const DataplaneChannel::Outcome& outcome,
@@ -166,7 +178,7 @@ asio::awaitable<RpcResult> Methods::link_reset(Json params, Client) {
   command.kind = host::ControlCommandKind::kResetLink;
   command.node = peer.value;
   const DataplaneChannel::Outcome outcome =
-      co_await parts_.channel.request(command, kCommandPatience);
+      co_await parts_.channel.request(command, kAnswerPatience);
   if (auto fault = outcome_fault(outcome, peer)) co_return *fault;
   co_return Json{{"schema_version", 1}, {"peer_id", peer.value}};
 }
@@ -194,7 +206,12 @@ asio::awaitable<RpcResult> Methods::capture_start(Json params, Client client) {
     co_return RpcError::not_found(absl::StrCat("no port has the index ", port));
   }
   CaptureRequest request;
-  request.filter = params.value("filter", std::string());
+  auto filter = PacketFilter::read(params.value("program", Json::array()));
+  if (!filter.ok()) {
+    co_return RpcError::invalid_params(
+        absl::StrCat("/params/program: ", std::string(filter.status().message())));
+  }
+  request.filter = *std::move(filter);
   request.packets_max = params.value("packets_max", request.packets_max);
   request.time_max = time_in(params, "seconds_max", 60);
   request.snap_bytes = params.value("snap_bytes", request.snap_bytes);
@@ -202,10 +219,7 @@ asio::awaitable<RpcResult> Methods::capture_start(Json params, Client client) {
   request.directions = direction == "in"    ? host::kCaptureIn
                        : direction == "out" ? host::kCaptureOut
                                             : host::kCaptureIn | host::kCaptureOut;
-  if (!parts_.channel.is_attached()) {
-    co_return RpcError::unreachable(
-        absl::StrCat("no dataplane is attached: ", parts_.channel.away_reason()));
-  }
+  if (auto fault = dataplane_fault()) co_return *fault;
   RpcResult result = co_await parts_.capture.start(std::move(request), std::move(client));
   co_return result;
 }

@@ -31,6 +31,7 @@ class Methods final : public RpcHandler {
 
   asio::awaitable<RpcResult> call(std::string method, nlohmann::json params,
                                   std::shared_ptr<RpcClient> client) override;
+  bool serves(const RpcClient& client) const override;
   void on_hung_up(const RpcClient& client) override;
 
  private:
@@ -57,6 +58,8 @@ class Methods final : public RpcHandler {
   asio::awaitable<RpcResult> capture_start(Json params, Client client);
   asio::awaitable<RpcResult> capture_stop(Json params, Client client);
 
+  // Nothing when a dataplane is there to ask, and moves.
+  std::optional<RpcError> dataplane_fault() const;
   // Nothing when such a peer is configured and a dataplane is there to ask.
   std::optional<RpcError> peer_fault(NodeId peer) const;
   // The error that a command's end means; nothing when it was done.

@@ -1,10 +1,22 @@
+// What changes when. Three things move the model on, and nothing else does:
+//
+//   on_reports()  the dataplane's counters, as often as anybody looks; no rate changes by it
+//   tick()        once a second: rates are of the time between the reports of two ticks, by the
+//                 dataplane's own clock, and "for two ticks in a row" is what turns a moment's
+//                 waiting into a problem
+//   on_summary()  what another node's control process told
+//
+// A dataplane that went away leaves its last report, so that counters can still be told, but no
+// links and no rates; the next one begins from nothing. One that is attached and reports nothing
+// new stands still, and its rates are forgotten rather than repeated.
+//
+// Invariant: link_rates_ has a place for every id a report may name; ids outside are passed over.
 #include "control/node_model.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "dataplane/core/frame.h"
-#include "dataplane/net/stack.h"
+#include "control/drops.h"
 
 namespace ringroad::control {
 namespace {
@@ -17,6 +29,16 @@ std::vector<NodeId> peers_of(const NodeConfig& config) {
 
 void add(CountsByReason& counts, const char* reason, std::uint64_t count) {
   if (count > 0) counts[reason] += count;
+}
+
+template <typename Wanted>
+CountsByReason counts_of_drops(const NodeReport& report, Wanted wanted) {
+  CountsByReason counts;
+  const std::vector<Drop> drops = drops_of(report);
+  for (const Drop& drop : drops) {
+    if (wanted(drop)) add(counts, drop.reason, drop.count);
+  }
+  return counts;
 }
 
 TrafficCounts counts_of(const LinkStatistics& link) {
@@ -63,14 +85,9 @@ const char* backpressure_name(Backpressure backpressure) {
 }
 
 CountsByReason port_drops(const NodeReport& report) {
-  CountsByReason counts;
-  add(counts, "too long for a buffer", report.port.received_too_long);
-  add(counts, "malformed descriptor", report.port.received_malformed);
-  add(counts, "too long for the peer", report.port.send_too_long);
-  for (std::size_t i = 1; i < static_cast<std::size_t>(DropReason::kCount); ++i) {
-    add(counts, drop_reason_name(static_cast<DropReason>(i)), report.stack.drops[i]);
-  }
-  return counts;
+  return counts_of_drops(report, [](const Drop& drop) {
+    return drop.layer == DropLayer::kPort || drop.layer == DropLayer::kStack;
+  });
 }
 
 CountsByReason port_waits(const NodeReport& report) {
@@ -81,30 +98,15 @@ CountsByReason port_waits(const NodeReport& report) {
 }
 
 CountsByReason frame_drops(const NodeReport& report) {
-  CountsByReason counts;
-  for (std::size_t i = 1; i < static_cast<std::size_t>(FrameError::kCount); ++i) {
-    add(counts, frame_error_name(static_cast<FrameError>(i)), report.node.frame_errors[i]);
-  }
-  add(counts, "no receiver", report.node.messages_no_receiver);
-  return counts;
+  return counts_of_drops(report, [](const Drop& drop) {
+    return drop.layer == DropLayer::kFrame || drop.layer == DropLayer::kMessage;
+  });
 }
 
 CountsByReason alarming_drops(const NodeReport& report) {
-  CountsByReason counts;
-  add(counts, "too long for a buffer", report.port.received_too_long);
-  add(counts, "malformed descriptor", report.port.received_malformed);
-  add(counts, "too long for the peer", report.port.send_too_long);
+  CountsByReason counts =
+      counts_of_drops(report, [](const Drop& drop) { return drop.is_alarming; });
   add(counts, "no buffer to send with", report.node.no_buffer);
-  for (std::size_t i = 1; i < static_cast<std::size_t>(DropReason::kCount); ++i) {
-    const auto reason = static_cast<DropReason>(i);
-    if (is_malformed(reason)) add(counts, drop_reason_name(reason), report.stack.drops[i]);
-  }
-  for (std::size_t i = 1; i < static_cast<std::size_t>(FrameError::kCount); ++i) {
-    const auto error = static_cast<FrameError>(i);
-    // Networks repeat frames, and a link that came back sees what is left of its last session.
-    if (error == FrameError::kSession || error == FrameError::kDuplicate) continue;
-    add(counts, frame_error_name(error), report.node.frame_errors[i]);
-  }
   return counts;
 }
 
@@ -122,7 +124,14 @@ void NodeModel::set_config(const NodeConfig& config, std::uint64_t version, Nano
   config_ = config;
   config_version_ = version;
   view_.set_peers(peers_of(config), now);
-  view_.on_links(is_attached_ ? std::optional(links_up()) : std::nullopt, now);
+  look_at_dataplane(now);
+}
+
+// What a dataplane that stands still last said of its links is true no more: for the view there is
+// none.
+void NodeModel::look_at_dataplane(Nanos now) {
+  still_for_ = is_attached_ && has_report_ ? std::max(now - report_->time, Nanos{}) : Nanos{};
+  view_.on_links(is_attached_ && !is_still() ? std::optional(links_up()) : std::nullopt, now);
   view_.tick(now);
 }
 
@@ -145,19 +154,16 @@ void NodeModel::on_attached(Nanos now) {
   *report_ = NodeReport{};
   *applications_ = host::ApplicationsReport{};
   forget_rates();
-  view_.on_links(0, now);
-  view_.tick(now);
+  look_at_dataplane(now);
 }
 
 void NodeModel::on_detached(const std::string& reason, Nanos now) {
   is_attached_ = false;
   attached_since_ = now;
-  still_for_ = {};
   away_reason_ = reason;
   has_ticked_ = false;
   forget_rates();
-  view_.on_links(std::nullopt, now);
-  view_.tick(now);
+  look_at_dataplane(now);
 }
 
 void NodeModel::on_reports(const NodeReport& report, const host::ApplicationsReport& applications,
@@ -165,8 +171,7 @@ void NodeModel::on_reports(const NodeReport& report, const host::ApplicationsRep
   *report_ = report;
   *applications_ = applications;
   has_report_ = true;
-  if (!is_attached_) return;
-  view_.on_links(links_up(), now);
+  look_at_dataplane(now);
 }
 
 std::span<const NodeReport::LinkRow> NodeModel::links() const {
@@ -231,7 +236,7 @@ void NodeModel::tick(Nanos now) {
     const NodeReport& before = *ticked_report_;
     const NodeReport& after = *report_;
     const Nanos elapsed = after.time - before.time;
-    still_for_ = std::max(now - after.time, Nanos{});
+    look_at_dataplane(now);
     if (is_still()) forget_rates();
     if (has_ticked_ && elapsed.count > 0) {
       tick_links(elapsed);
@@ -264,8 +269,7 @@ void NodeModel::tick(Nanos now) {
     *ticked_report_ = after;
     *ticked_applications_ = *applications_;
     has_ticked_ = true;
-    view_.on_links(links_up(), now);
-    view_.on_summary(summary(now), now);
+    if (!is_still()) view_.on_summary(summary(now), now);
   }
   view_.tick(now);
 }
@@ -315,6 +319,7 @@ LocalFacts NodeModel::local_facts() const {
   facts.away_reason = away_reason_;
   facts.away_since = attached_since_;
   if (is_still()) facts.still_for = still_for_;
+  facts.gaps = gaps_;
   if (!has_report_) return facts;
   facts.port_up = report_->port_up;
   facts.port_since = report_->port_since;

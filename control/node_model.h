@@ -54,11 +54,14 @@ class NodeModel {
   // The configuration in force; peers may have come and gone.
   void set_config(const NodeConfig& config, std::uint64_t version, Nanos now);
   const NodeConfig& config() const { return config_; }
+  void set_gaps(ConfigGaps gaps) { gaps_ = std::move(gaps); }
+  const ConfigGaps& gaps() const { return gaps_; }
 
   void on_attached(Nanos now);
   void on_detached(const std::string& reason, Nanos now);
   void on_away(const std::string& reason) { away_reason_ = reason; }
-  // The latest from the dataplane; rates stay those of the last tick.
+  // The latest from the dataplane, which may be as old as the last look's; rates stay those of the
+  // last tick.
   void on_reports(const NodeReport& report, const host::ApplicationsReport& applications,
                   Nanos now);
   // Once a second: rates of the time since the last tick.
@@ -84,6 +87,8 @@ class NodeModel {
   const NodeReport::LinkRow* find_link(NodeId peer) const;
   const PeerConfig* find_peer(NodeId peer) const;
   std::uint64_t links_up() const;
+  // Since the dataplane's last report, when it was last looked at; 0 without a dataplane.
+  Nanos still_for() const { return still_for_; }
 
   const LinkRates& link_rates(NodeId peer) const { return link_rates_[peer.value]; }
   const PortRates& port_rates() const { return port_rates_; }
@@ -93,11 +98,13 @@ class NodeModel {
 
  private:
   void forget_rates();
+  void look_at_dataplane(Nanos now);
   void tick_links(Nanos elapsed);
   void tick_applications(Nanos elapsed);
 
   NodeConfig config_;
   std::uint64_t config_version_ = 1;
+  ConfigGaps gaps_;
   ClusterView view_;
   bool is_attached_ = false, has_report_ = false;
   std::string away_reason_ = "not tried yet";
@@ -112,7 +119,7 @@ class NodeModel {
   PortRates port_rates_;
   LoopRates loop_rates_;
   std::map<std::uint32_t, TrafficRates> application_rates_;
-  Nanos still_for_;       // since the dataplane's last report, when it was last looked at
+  Nanos still_for_;
   int unread_ticks_ = 0;  // looks in a row at which messages waited for a program to read
   double drops_per_second_ = 0;
   std::string drop_reason_;

@@ -30,12 +30,16 @@ bool read_parameters(const ControlCommand& command, Parameters& out) {
 
 }  // namespace
 
-// No command is taken that could not be answered: half the ring is the results'.
+bool ControlEndpoint::may_take() const { return channel_->event_room() > owed_; }
+
+// No command is taken that could not be answered, now or when its message, its peer's coming or its
+// peer's going has come to an end.
 std::uint32_t ControlEndpoint::take_commands(Nanos now, Sender& sender) {
   ControlCommand command;
   std::uint32_t taken = 0;
-  while (taken < kCommandBurst && channel_->event_room() > kSends + kCommandBurst &&
-         channel_->poll_command(command)) {
+  while (taken < kCommandBurst && may_take() && channel_->poll_command(command)) {
+    ++owed_;
+    ++statistics_.commands;
     apply(command, now, sender);
     ++taken;
   }

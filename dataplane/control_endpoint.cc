@@ -40,7 +40,7 @@ ControlEndpoint::ControlEndpoint(Node& node, IoLoop& loop, PeerChanges& changes,
 }
 
 void ControlEndpoint::attach(host::ControlChannel& channel) {
-  RR_CHECK(channel_ == nullptr);
+  RR_CHECK(channel_ == nullptr && owed_ == 0);
   channel_ = &channel;
   ++attachment_;
   report_time_ = Nanos{};  // at once
@@ -49,6 +49,8 @@ void ControlEndpoint::attach(host::ControlChannel& channel) {
 // Its messages travel on, and their outcomes are nobody's. A capture ends with who asked for it.
 void ControlEndpoint::detach() {
   channel_ = nullptr;
+  statistics_.unanswered += owed_;
+  owed_ = 0;
   is_capturing_ = false;
   node_.set_tap(nullptr);
   for (Slot& slot : slots_) {
@@ -106,9 +108,12 @@ DeliverResult ControlEndpoint::on_message(const InboundMessage& message) {
       message.length > host::kControlPayloadMax) {
     return DeliverResult::kNoReceiver;
   }
-  // Results come first: a command is taken only while its answer has room. A control process that
-  // does not read may not hold up the links' most urgent priority: what it misses is said again.
-  if (channel_->event_room() <= host::kControlRing / 2) return DeliverResult::kNoReceiver;
+  // Answers come first, those that are owed and some to come. A control process that does not read
+  // may not hold up the links' most urgent priority: what it misses is said again.
+  if (channel_->event_room() <= std::max(host::kControlRing / 2, owed_)) {
+    ++statistics_.messages_refused;
+    return DeliverResult::kNoReceiver;
+  }
   host::ControlEvent event{};
   event.kind = host::ControlEventKind::kMessage;
   event.node = message.from.value;
@@ -180,14 +185,16 @@ void ControlEndpoint::finish(const Slot& slot, host::ControlResult result, std::
 void ControlEndpoint::post_result(std::uint64_t request, std::uint32_t attachment, NodeId node,
                                   host::ControlResult result, std::uint64_t value) {
   if (channel_ == nullptr || attachment != attachment_) return;  // whoever asked is gone
+  RR_CHECK(owed_ > 0);
+  --owed_;
+  ++statistics_.answers;
   host::ControlEvent event{};
   event.kind = host::ControlEventKind::kResult;
   event.node = node.value;
   event.request = request;
   event.value = value;
   event.result = result;
-  // Control does not read its events: it learns from the next attachment what became of things.
-  (void)channel_->post_event(event);
+  RR_CHECK(channel_->post_event(event));  // room was kept for it, whether or not control reads
 }
 
 // ---- out ----
@@ -205,6 +212,8 @@ std::uint32_t ControlEndpoint::poll(Nanos now, Sender& sender) {
     node_.report(report_);
     report_.time = now;
     report_.loop = loop_.statistics().report();
+    report_.idle = loop_.idle();
+    report_.control = statistics_;
     channel_->write_report(report_);
     report_time_ = now + kReportInterval;
   }
@@ -273,7 +282,8 @@ void ControlEndpoint::publish() {
 
 bool ControlEndpoint::arm() {
   const bool has_work = replies_waiting_ != 0 || pings_replied_ != 0 || changes_.has_ready();
-  return (channel_ == nullptr || channel_->arm()) && !has_work;
+  // A command that may not be taken yet is no reason to stay awake: the next report's time is.
+  return (channel_ == nullptr || channel_->arm() || !may_take()) && !has_work;
 }
 
 void ControlEndpoint::disarm() {

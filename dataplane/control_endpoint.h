@@ -7,7 +7,9 @@
 // (PeerChanges).
 //
 // Invariant: each command is answered by one event with its request, unless control has gone; an
-// answer never reaches another attachment than the one that asked.
+// answer never reaches another attachment than the one that asked. Invariant: the events' ring has
+// room for the answers of all commands taken. A command that would have none stays in its ring, and
+// when that is full, control is told at once that it cannot post another.
 #pragma once
 
 #include <array>
@@ -70,6 +72,8 @@ class ControlEndpoint final : public Endpoint, public PacketTap {
     std::array<std::byte, kBufferBytes> payload;
   };
 
+  // Whether one more answer would have room.
+  bool may_take() const;
   std::uint32_t take_commands(Nanos now, Sender& sender);
   void apply(const host::ControlCommand& command, Nanos now, Sender& sender);
   host::ControlResult apply_setting(const host::ControlCommand& command, Nanos now);
@@ -99,6 +103,8 @@ class ControlEndpoint final : public Endpoint, public PacketTap {
   std::function<void(IdlePolicy)> on_idle_;
   host::ControlChannel* channel_ = nullptr;
   std::uint32_t attachment_ = 0;  // counts them
+  std::uint32_t owed_ = 0;        // commands of this attachment, taken and not yet answered
+  ControlStatistics statistics_;
   std::array<Slot, kSends + kReplies> slots_;
   std::size_t replies_waiting_ = 0;  // taken in, not yet accepted by their link
   std::size_t pings_waiting_ = 0;    // not yet answered

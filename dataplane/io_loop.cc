@@ -72,6 +72,7 @@ void IoLoop::run() {
     if (report_state_.load(std::memory_order_acquire) == Report::kWanted) [[unlikely]] {
       members_.front().node->report(report_);
       report_.loop = statistics_.report();
+      report_.idle = options_.idle;
       report_state_.store(Report::kReady, std::memory_order_release);
     }
     std::uint32_t work = 0;

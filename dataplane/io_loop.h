@@ -70,6 +70,7 @@ class IoLoop {
 
   // From the loop's own thread: an endpoint's poll, or a command.
   void set_idle(IdlePolicy idle) { options_.idle = idle; }
+  IdlePolicy idle() const { return options_.idle; }
 
   const IoLoopStatistics& statistics() const { return statistics_; }
 

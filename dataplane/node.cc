@@ -383,12 +383,15 @@ void Node::report(NodeReport& out) const {
   out.port_since = impl_->port_since;
   out.buffers = impl_->pool->size;
   out.buffers_free = rte_mempool_avail_count(impl_->pool);
+  out.dead_after = impl_->dead_after;
   out.link_count = impl_->peers_.size();
   for (std::size_t i = 0; i < out.link_count; ++i) {
     const Impl::Peer& peer = impl_->peers_[i];
     const Link& link = *peer.link;
     NodeReport::LinkRow& row = out.links[i];
     row.peer = peer.config.node_id;
+    row.address = peer.config.address;
+    row.port = peer.config.port;
     row.state = link.state();
     row.since = peer.since;
     row.has_stalled = link.has_stalled();

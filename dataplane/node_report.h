@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "dataplane/base/limits.h"
+#include "dataplane/config.h"
 #include "dataplane/core/link.h"
 #include "dataplane/net/stack.h"
 #include "drivers/port.h"
@@ -32,9 +33,19 @@ struct LoopReport {
   std::uint64_t busy_ns = 0, sleep_ns = 0, run_ns = 0;
 };
 
+// What the control process told the node to do, and what it was told. Each command taken is
+// answered once, but for those of a control process that has gone, and those under way.
+struct ControlStatistics {
+  std::uint64_t commands = 0, answers = 0;
+  std::uint64_t unanswered = 0;        // whoever asked had gone
+  std::uint64_t messages_refused = 0;  // of other nodes' control processes: no room for them
+};
+
 struct NodeReport {
   struct LinkRow {
     NodeId peer;
+    Ipv4Address address;
+    std::uint16_t port = 0;
     LinkState state = LinkState::kConnecting;
     bool has_stalled = false;  // messages wait here for a program that does not read
     Nanos since;               // of `state`
@@ -48,9 +59,13 @@ struct NodeReport {
   NodeStatistics node;
   StackStatistics stack;
   PortStatistics port;
+  ControlStatistics control;
   bool port_up = false;
   Nanos port_since;                             // of port_up
   std::uint32_t buffers = 0, buffers_free = 0;  // of the packet pool
+  // As they are now: control may have changed them since the start.
+  Nanos dead_after;
+  IdlePolicy idle = IdlePolicy::kAdaptive;
   std::uint64_t link_count = 0;
   std::array<LinkRow, kNodesMax> links;  // the first link_count count
 };

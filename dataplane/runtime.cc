@@ -147,7 +147,9 @@ struct Runtime::Impl {
   }
 
   absl::Status start_host(const NodeConfig& config) {
-    auto created = host::HostServer::create(host::host_server_config(config));
+    host::HostServerConfig host_config = host::host_server_config(config);
+    host_config.started_config = print_config(config);
+    auto created = host::HostServer::create(host_config);
     if (!created.ok()) return created.status();
     server = *std::move(created);
     commands = std::make_unique<HostCommands>(*server);

@@ -7,6 +7,10 @@
 # it signals it first recognises by id and start time (tools/deploy/processes.sh). One such script
 # at a time changes a deployment; others wait for it.
 #
+# A process that was stopped (SIGSTOP, state T) is there and so counts as running: `status` says
+# whether processes live, not whether they move. That its dataplane does not move is told by
+# `ringroad cluster status` and /readyz. `stop` and `destroy` end a stopped one all the same.
+#
 # Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such deployment or node, 5 something that should
 # run does not (status).
 set -euo pipefail

@@ -156,6 +156,7 @@ std::size_t encode(const Message& m, std::span<std::byte> to) {
   }
   out.put(m.chunk_bytes);
   out.zeros(4);
+  out.put(m.known_commit.value);
   if (!m.snapshot.empty()) write_snapshot(out, m.snapshot);
   for (const Entry& entry : m.entries) {
     out.put(entry.term.value);
@@ -200,6 +201,7 @@ DecodeResult decode(std::span<const std::byte> bytes, std::vector<Entry>& entrie
   m.context = header.get<std::uint64_t>(56);
   m.sent_at = Nanos{static_cast<std::int64_t>(header.get<std::uint64_t>(64))};
   m.chunk_offset = header.get<std::uint64_t>(72);
+  m.known_commit = Index{header.get<std::uint64_t>(88)};
 
   Rest rest(bytes.subspan(header_bytes));
   if ((flags & kHasSnapshot) != 0) {

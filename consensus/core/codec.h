@@ -13,8 +13,8 @@
 //    8  flags, 1                            72  chunk_offset, 8
 //    9  zero, 3                             80  chunk_bytes, 4
 //   12  entries, 4: how many                84  zero, 4
-//   16  term, 8                             88
-//   24  log_term, 8
+//   16  term, 8                             88  known_commit, 8
+//   24  log_term, 8                         96
 //
 //   then, if the flag says so, the snapshot: index, term, size_bytes, voters, learners,
 //   voters_outgoing, learners_next, 8 bytes each; auto_leave, 1; zero, 7
@@ -39,7 +39,7 @@
 namespace ringroad::raft {
 
 inline constexpr std::uint8_t kMessageVersion = 1;
-inline constexpr std::size_t kMessageHeaderBytes = 88;
+inline constexpr std::size_t kMessageHeaderBytes = 96;
 // Every version has at least the fields up to `term`.
 inline constexpr std::size_t kMessageHeaderBytesMin = 24;
 inline constexpr std::size_t kSnapshotBytes = 64;
@@ -54,7 +54,7 @@ enum class DecodeResult : std::uint8_t {
   kNode,           // from or to is no node
   kReserved,       // not zero
   kSnapshotShort,  // ends within the snapshot
-  kSnapshotFlag,  // auto_leave is no truth value
+  kSnapshotFlag,   // auto_leave is no truth value
   kEntriesShort,   // ends within the entries, or before as many as promised
   kEntryType,      // unknown
   kChunkShort,     // ends within the chunk

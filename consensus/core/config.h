@@ -46,7 +46,9 @@ struct Config {
   // How much faster than ours any clock of the cluster may run, for leases.
   std::uint32_t clock_drift_ppm_max = 10'000;
   bool step_down_on_removal = true;
-  // A leader that leaves asks the best successor to campaign at once.
+  // A leader that leaves goes on until a quorum of those who stay knows that the change is
+  // committed, and then asks the best of them to campaign at once. Without it, the leader stops the
+  // moment it has applied the change, and those who stay may need a vote that nobody can give.
   bool hand_over_on_removal = true;
   bool forward_proposals = true;
   bool validate_conf_changes = true;

@@ -95,7 +95,14 @@ void Raft::on_vote_response(const Message& m) {
       role_ == Role::kPreCandidate ? MessageType::kPreVoteResponse : MessageType::kVoteResponse;
   if (m.type != awaited) return;
   tracker_.record_vote(m.from, !m.reject);
-  switch (tracker_.tally_votes().result) {
+  const VoteResult result = tracker_.tally_votes().result;
+  // The others' votes may come before its own is durable. Were it to lead by theirs alone and to
+  // lose the term in a crash, they would elect it once more in the same term, with another log.
+  const bool waits_for_own = role_ == Role::kCandidate && !tracker_.has_granted(config_.id);
+  if (result == VoteResult::kWon && waits_for_own && !planted(Bug::kLeadsBeforeOwnVoteIsDurable)) {
+    return;
+  }
+  switch (result) {
     case VoteResult::kWon:
       if (role_ == Role::kPreCandidate) {
         campaign(Campaign::kElection);

@@ -26,6 +26,7 @@ absl::StatusOr<ConfState> Raft::apply_conf_change(const ConfChange& change) {
   tracker_.apply(*changed, log_.last_index());
   for (const NodeId id : changed->added) {
     acked_round_[id.value] = 0;
+    known_commit_[id.value] = Index{};
     acked_sent_at_[id.value] = Nanos{};
     heard_at_[id.value] = now_;
     transfers_[id.value] = {};
@@ -40,13 +41,19 @@ void Raft::on_configuration() {
   const bool is_voter = tracker_.contains(config_.id) && !tracker_.progress(config_.id).is_learner;
   if (!is_voter) {
     // Thesis 4.2.2: a leader that is no part of the new configuration leads until that is
-    // committed, which it is.
+    // committed. So it is; but nobody else may know yet, and those who stay would then elect by the
+    // old configuration, with a vote of this node that it may have to refuse.
     if (!config_.step_down_on_removal) return;
-    const NodeId successor = config_.hand_over_on_removal ? best_successor() : kNoNode;
-    if (successor != kNoNode) send_timeout_now(successor);
-    become_follower(term_, kNoNode);
+    if (!config_.hand_over_on_removal || configuration.voters.empty()) {
+      become_follower(term_, kNoNode);
+      return;
+    }
+    leaves_at_ = log_.committed();
+    broadcast_append();
+    maybe_leave();
     return;
   }
+  leaves_at_ = {};
   if (configuration.voters.empty()) return;
   if (maybe_commit()) {
     // A smaller quorum may have had more all along.
@@ -58,6 +65,16 @@ void Raft::on_configuration() {
     }
   }
   if (!configuration.all_voters().contains(transfer_to_)) transfer_to_ = kNoNode;
+}
+
+void Raft::maybe_leave() {
+  if (leaves_at_ == Index{}) return;
+  const Index known = committed_index(tracker_.configuration().quorum(),
+                                      [this](NodeId id) { return known_commit_[id.value]; });
+  if (known < leaves_at_) return;
+  const NodeId successor = best_successor();
+  if (successor != kNoNode) send_timeout_now(successor);
+  become_follower(term_, kNoNode);
 }
 
 void Raft::on_applied(Index index, std::uint64_t stored, std::uint64_t payload) {

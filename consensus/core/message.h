@@ -10,11 +10,12 @@
 // kPropose              client, node -> leader  entries (payload and type only)
 // kAppend               leader -> follower      index, log_term: the entry before `entries`; commit
 // kAppendResponse       follower -> leader      index: matched up to, or with reject the refused
-//                                               index and (reject_hint, log_term): where to try
+//                                               index and (reject_hint, log_term): where to try;
+//                                               known_commit
 // kVote, kPreVote       candidate -> voter      index, log_term: its last entry; is_transfer
 // kVoteResponse, kPre.. voter -> candidate      reject
 // kHeartbeat            leader -> follower      commit; context: a round of reads; sent_at
-// kHeartbeatResponse    follower -> leader      context and sent_at, echoed
+// kHeartbeatResponse    follower -> leader      context and sent_at, echoed; known_commit
 // kSnapshot             leader -> follower      snapshot; a chunk of it: chunk_offset, chunk
 // kSnapshotResponse     follower -> leader      index: which; chunk_offset: the next byte it wants
 // kSnapshotStatus       driver -> leader        from: whose; reject: it could not be sent
@@ -100,6 +101,8 @@ struct Message {
   bool is_transfer = false;
   Index reject_hint;
   std::uint64_t context = 0;
+  // Up to where the follower knows that the log is committed.
+  Index known_commit;
   // Of the leader's clock when it asked; only the leader reads it.
   Nanos sent_at;
   // kStorageApplyResponse: the stored_bytes of what was applied; `context` has the payloads' alone.

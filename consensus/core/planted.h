@@ -12,6 +12,7 @@ namespace ringroad::raft {
 enum class Bug : std::uint8_t {
   kNone,
   kVoteNotDurable,               // a vote leaves before it is on the disk
+  kLeadsBeforeOwnVoteIsDurable,  // its own vote need not be among those that elect a leader
   kTermNotDurable,               // a term alone is not flushed
   kAcknowledgedBeforeFlush,      // an append is answered before it is on the disk
   kOldTermCommittedByCounting,   // thesis 3.6.2 left out
@@ -43,7 +44,7 @@ enum class Bug : std::uint8_t {
   kDamageTakenForTornTail,  // whatever does not read is cut
   kFailedFlushIgnored,      // a flush that failed is taken for one that did not
 };
-inline constexpr std::uint8_t kBugs = 31;
+inline constexpr std::uint8_t kBugs = 32;
 
 #ifdef RINGROAD_PLANTED_BUGS
 inline Bug planted_bug = Bug::kNone;

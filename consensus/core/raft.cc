@@ -173,6 +173,7 @@ void Raft::reset(Term term) {
   draw_election_timeout();
   transfer_to_ = kNoNode;
   campaigns_when_applied_ = false;
+  leaves_at_ = {};
   tracker_.reset_votes();
   for (const NodeId id : tracker_.members()) {
     Progress& p = tracker_.progress(id);
@@ -220,6 +221,7 @@ void Raft::become_leader() {
   own.recent_active = true;
   acked_sent_at_.fill(Nanos{});
   acked_round_.fill(0);
+  known_commit_.fill(Index{});
   heard_at_.fill(now_);
   lease_forbidden_ = false;
   zone_rule_degraded_ = false;
@@ -391,9 +393,11 @@ StepResult Raft::step_leader(const Message& m) {
   switch (m.type) {
     case MessageType::kAppendResponse:
       on_append_response(m, progress);
+      maybe_leave();
       break;
     case MessageType::kHeartbeatResponse:
       on_heartbeat_response(m, progress);
+      maybe_leave();
       break;
     case MessageType::kSnapshotResponse:
       on_snapshot_response(m, progress);

@@ -176,6 +176,7 @@ class Raft {
   void on_append_response(const Message& m, Progress& progress);
   StepResult on_heartbeat(const Message& m);
   void on_heartbeat_response(const Message& m, Progress& progress);
+  void note_known_commit(const Message& m);
   void broadcast_append();
   void broadcast_heartbeat();
   bool send_append(NodeId to, bool even_empty);
@@ -208,6 +209,7 @@ class Raft {
 
   // membership.cc
   void on_configuration();
+  void maybe_leave();
   void on_transfer(const Message& m);
   void send_timeout_now(NodeId to);
   void on_applied(Index index, std::uint64_t stored, std::uint64_t payload);
@@ -229,6 +231,9 @@ class Raft {
   NodeId transfer_to_ = kNoNode;
   // The leader asked this node to campaign before it had applied a committed change.
   bool campaigns_when_applied_ = false;
+  // This leader is no voter any more, and steps down once a quorum knows of this commit index.
+  Index leaves_at_;
+  std::array<Index, kNodesMax + 1> known_commit_{};
   // No new change is proposed before this index is applied (thesis 4.1: one at a time).
   Index pending_conf_index_;
   std::uint64_t uncommitted_bytes_ = 0;

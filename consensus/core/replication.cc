@@ -132,15 +132,21 @@ void Raft::send_heartbeat(NodeId to) {
 // tells nothing new.
 StepResult Raft::on_append(const Message& m) {
   if (m.index < log_.committed()) {
-    send({.type = MessageType::kAppendResponse, .to = m.from, .index = log_.committed()});
+    send({.type = MessageType::kAppendResponse,
+          .to = m.from,
+          .index = log_.committed(),
+          .known_commit = log_.committed()});
     return StepResult::kOk;
   }
   drop_stale_appends();
   const std::optional<Index> matched = log_.maybe_append({m.log_term, m.index}, m.entries);
   if (matched) {
-    log_.commit_to(
-        std::min(m.commit, planted(Bug::kAppendCommitsBeyondMatch) ? log_.last_index() : *matched));
-    send({.type = MessageType::kAppendResponse, .to = m.from, .index = *matched});
+    const bool is_bound = !planted(Bug::kAppendCommitsBeyondMatch);
+    log_.commit_to(is_bound ? std::min(m.commit, *matched) : m.commit);
+    send({.type = MessageType::kAppendResponse,
+          .to = m.from,
+          .index = *matched,
+          .known_commit = log_.committed()});
     return StepResult::kOk;
   }
   // Where the logs may agree at best: at an entry whose term is no higher than the leader's there.
@@ -158,6 +164,7 @@ void Raft::on_append_response(const Message& m, Progress& progress) {
   // Beyond this log there is nothing a correct follower can have matched.
   if (!m.reject && m.index > log_.last_index()) return;
   progress.recent_active = true;
+  note_known_commit(m);
   if (m.reject && !planted(Bug::kRejectCounted)) {
     // Thesis 3.5, end. The follower's entry at the hint has a term; where ours is higher, its log
     // cannot have the same entry, since terms only grow along a log: those need no probe.
@@ -203,6 +210,12 @@ void Raft::on_append_response(const Message& m, Progress& progress) {
   if (m.from == transfer_to_ && progress.match == log_.last_index()) send_timeout_now(m.from);
 }
 
+void Raft::note_known_commit(const Message& m) {
+  if (m.known_commit > log_.committed()) return;
+  Index& known = known_commit_[m.from.value];
+  known = std::max(known, m.known_commit);
+}
+
 // Committed up to an index this node does not have: it had acknowledged what it has lost since.
 StepResult Raft::on_heartbeat(const Message& m) {
   if (m.commit > log_.last_index()) return StepResult::kLostLog;
@@ -210,6 +223,7 @@ StepResult Raft::on_heartbeat(const Message& m) {
   send({.type = MessageType::kHeartbeatResponse,
         .to = m.from,
         .context = m.context,
+        .known_commit = log_.committed(),
         .sent_at = m.sent_at});
   return StepResult::kOk;
 }
@@ -217,6 +231,7 @@ StepResult Raft::on_heartbeat(const Message& m) {
 void Raft::on_heartbeat_response(const Message& m, Progress& progress) {
   progress.recent_active = true;
   progress.append_flow_paused = false;
+  note_known_commit(m);
   if (m.sent_at <= now_) {
     Nanos& acked = acked_sent_at_[m.from.value];
     acked = std::max(acked, m.sent_at);

@@ -26,13 +26,15 @@ constexpr Effect kEffects[] = {
     {"/host/socket", kBoth},       {"", kDataplane},
 };
 
+// The value at `prefix`, or something in it.
+bool is_within(const std::string& pointer, const std::string& prefix) {
+  return pointer.starts_with(prefix) &&
+         (prefix.empty() || pointer.size() == prefix.size() || pointer[prefix.size()] == '/');
+}
+
 const char* restart_of(const std::string& pointer) {
   for (const Effect& effect : kEffects) {
-    const std::string prefix = effect.pointer;
-    if (pointer.starts_with(prefix) &&
-        (prefix.empty() || pointer.size() == prefix.size() || pointer[prefix.size()] == '/')) {
-      return effect.restart;
-    }
+    if (is_within(pointer, effect.pointer)) return effect.restart;
   }
   return kDataplane;
 }
@@ -97,6 +99,12 @@ bool has_peer(const NodeConfig& config, const PeerConfig& peer) {
 
 }  // namespace
 
+bool is_owners(const std::string& pointer) {
+  static constexpr const char* kOwners[] = {"/eal_extra", "/host/group", "/control/group"};
+  return std::ranges::any_of(kOwners,
+                             [&](const char* prefix) { return is_within(pointer, prefix); });
+}
+
 Json document_of(const NodeConfig& config) { return Json::parse(print_config(config)); }
 
 std::vector<ConfigChange> changes_between(const NodeConfig& before, const NodeConfig& after) {
@@ -154,6 +162,20 @@ std::vector<ConfigStep> steps_between(const NodeConfig& before, const NodeConfig
   return steps;
 }
 
+std::vector<ConfigStep> differences(const NodeReport& report, const NodeConfig& wanted) {
+  NodeConfig reported = wanted;
+  reported.cluster_nodes.clear();
+  for (std::size_t i = 0; i < report.link_count; ++i) {
+    const NodeReport::LinkRow& link = report.links[i];
+    reported.cluster_nodes.push_back(
+        {.node_id = link.peer, .name = {}, .zone = {}, .address = link.address, .port = link.port});
+  }
+  reported.limits.dead_after_ms =
+      static_cast<std::uint32_t>(report.dead_after.count / milliseconds(1).count);
+  reported.cpu.idle = report.idle;
+  return steps_between(reported, wanted);
+}
+
 NodeConfig with_runtime_changes(const NodeConfig& running, const NodeConfig& applied) {
   NodeConfig config = running;
   config.cluster_name = applied.cluster_name;
@@ -167,8 +189,8 @@ NodeConfig with_runtime_changes(const NodeConfig& running, const NodeConfig& app
   return config;
 }
 
-NodeConfig with_new_dataplane(const NodeConfig& running, const NodeConfig& applied) {
-  NodeConfig config = applied;
+NodeConfig with_new_dataplane(const NodeConfig& running, const NodeConfig& started) {
+  NodeConfig config = started;
   config.host.socket = running.host.socket;
   config.metrics = running.metrics;
   config.control.socket = running.control.socket;

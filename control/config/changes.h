@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "dataplane/config.h"
+#include "dataplane/node_report.h"
 #include "nlohmann/json.hpp"
 
 namespace ringroad::control {
@@ -23,6 +24,11 @@ struct ConfigChange {
 
 // Peers first, then the rest by pointer.
 std::vector<ConfigChange> changes_between(const NodeConfig& before, const NodeConfig& after);
+
+// Whether only root and the user that control runs as may change it, and not every member of the
+// control group: what lets code into the dataplane (EAL's arguments load drivers), and who may come
+// in at its sockets.
+bool is_owners(const std::string& pointer);
 
 // One command to the dataplane, and how it is taken back.
 struct ConfigStep {
@@ -39,10 +45,14 @@ struct ConfigStep {
 // What the dataplane has to be told, in order: removals before additions, for room and addresses.
 std::vector<ConfigStep> steps_between(const NodeConfig& before, const NodeConfig& after);
 
+// Likewise, for a dataplane that is as it reports: empty when it runs as wanted, as far as that can
+// change while it runs and a report tells.
+std::vector<ConfigStep> differences(const NodeReport& report, const NodeConfig& wanted);
+
 // `running` after what can change at run time has become as in `applied`.
 NodeConfig with_runtime_changes(const NodeConfig& running, const NodeConfig& applied);
-// `running` after a dataplane has started from `applied`; what control reads once stays.
-NodeConfig with_new_dataplane(const NodeConfig& running, const NodeConfig& applied);
+// `running` at a dataplane that was started with `started`; what control reads once stays.
+NodeConfig with_new_dataplane(const NodeConfig& running, const NodeConfig& started);
 
 nlohmann::json document_of(const NodeConfig& config);
 

@@ -1,5 +1,7 @@
 #include "control/config/configuration.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "control/config/config_file.h"
@@ -53,9 +55,43 @@ Configuration::Configuration(std::string file, const NodeConfig& config, ConfigS
       stepper_(stepper),
       on_change_(std::move(on_change)) {}
 
-void Configuration::on_new_dataplane() {
-  running_ = with_new_dataplane(running_, applied_);
+void Configuration::on_dataplane(const std::optional<NodeConfig>& started) {
+  // A change under way ends first, in failure, since its dataplane is gone: the file is as it was.
+  if (!is_changing_) read_file_again();
+  unmet_.clear();
+  running_ =
+      with_runtime_changes(with_new_dataplane(running_, started.value_or(applied_)), applied_);
   on_change_();
+}
+
+void Configuration::read_file_again() {
+  const auto text = read_text(file_);
+  const auto config = text.ok() ? read(*text, file_) : text.status();
+  file_fault_ = config.ok() ? "" : lines_of(config.status()).front();
+  if (!config.ok() || changes_between(applied_, *config).empty()) return;
+  applied_ = *config;
+  ++version_;
+}
+
+asio::awaitable<void> Configuration::reconcile(std::vector<ConfigStep> differences) {
+  if (is_changing_) co_return;
+  is_changing_ = true;
+  std::vector<std::string> unmet;
+  for (const ConfigStep& step : differences) {
+    const absl::Status status = co_await stepper_.take(step);
+    if (status.ok()) continue;
+    unmet.push_back(absl::StrCat(step.describe(), ": ", std::string(status.message())));
+  }
+  is_changing_ = false;
+  unmet_ = std::move(unmet);
+}
+
+ConfigGaps Configuration::gaps() const {
+  ConfigGaps gaps{.file_fault = file_fault_, .unmet = unmet_, .restarts = {}};
+  for (const ConfigChange& change : changes_between(running_, applied_)) {
+    if (!change.restart.empty()) gaps.restarts[change.restart].push_back(change.pointer);
+  }
+  return gaps;
 }
 
 absl::StatusOr<NodeConfig> Configuration::read(const std::string& text,
@@ -101,13 +137,15 @@ asio::awaitable<RpcResult> Configuration::apply(ApplyRequest request) {
   }
   const auto config = read(request.document.dump(), kDocument);
   if (!config.ok()) co_return invalid(config.status());
-  Plan plan{
-      .config = *config, .text = print_document(request.document), .dry_run = request.dry_run};
+  Plan plan{.config = *config,
+            .text = print_document(request.document),
+            .by_owner = request.by_owner,
+            .dry_run = request.dry_run};
   RpcResult result = co_await carry_out(std::move(plan));
   co_return result;
 }
 
-asio::awaitable<RpcResult> Configuration::rollback(bool dry_run) {
+asio::awaitable<RpcResult> Configuration::rollback(bool dry_run, bool by_owner) {
   const std::string path = previous_path(file_);
   const auto text = read_text(path);
   if (absl::IsNotFound(text.status())) {
@@ -117,7 +155,7 @@ asio::awaitable<RpcResult> Configuration::rollback(bool dry_run) {
   if (!text.ok()) co_return RpcError::failed(std::string(text.status().message()));
   const auto config = read(*text, path);
   if (!config.ok()) co_return RpcError::failed(std::string(config.status().message()));
-  Plan plan{.config = *config, .text = *text, .dry_run = dry_run};
+  Plan plan{.config = *config, .text = *text, .by_owner = by_owner, .dry_run = dry_run};
   RpcResult result = co_await carry_out(std::move(plan));
   co_return result;
 }
@@ -126,8 +164,11 @@ asio::awaitable<RpcResult> Configuration::reload() {
   const auto text = read_text(file_);
   if (!text.ok()) co_return RpcError::failed(std::string(text.status().message()));
   const auto config = read(*text, file_);
-  if (!config.ok()) co_return invalid(config.status());
-  Plan plan{.config = *config, .text = "", .writes_file = false};
+  if (!config.ok()) {
+    file_fault_ = lines_of(config.status()).front();
+    co_return invalid(config.status());
+  }
+  Plan plan{.config = *config, .text = "", .by_owner = true, .writes_file = false};
   RpcResult result = co_await carry_out(std::move(plan));
   co_return result;
 }
@@ -135,6 +176,14 @@ asio::awaitable<RpcResult> Configuration::reload() {
 asio::awaitable<RpcResult> Configuration::carry_out(Plan plan) {
   if (is_changing_) co_return RpcError::conflict("another change is under way; try again");
   const std::vector<ConfigChange> changes = changes_between(applied_, plan.config);
+  const auto owners = std::ranges::find_if(
+      changes, [](const ConfigChange& change) { return is_owners(change.pointer); });
+  if (!plan.by_owner && owners != changes.end()) {
+    co_return RpcError::denied(absl::StrCat(owners->pointer,
+                                            ": only root and the user that ringroad-control runs "
+                                            "as may change it; nothing was changed"));
+  }
+  if (!plan.writes_file) file_fault_.clear();  // it was read, and is right
   if (plan.dry_run || changes.empty()) co_return applied_json(changes, plan.dry_run);
 
   is_changing_ = true;
@@ -153,6 +202,7 @@ asio::awaitable<RpcResult> Configuration::carry_out(Plan plan) {
   is_changing_ = false;
   if (!written.ok()) co_return error_of(written);
 
+  file_fault_.clear();
   applied_ = plan.config;
   running_ = with_runtime_changes(running_, applied_);
   ++version_;

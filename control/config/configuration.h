@@ -7,8 +7,14 @@
 //      back
 //   3. what control alone uses changes, and the version counts one up
 //
-// What needs a restart is only written to the file, and named. One event loop's; one change at a
-// time.
+// What needs a restart is only written to the file, and named.
+//
+// The dataplane reads the same file, at another time: it may have been edited, or applied, while
+// one of the two was away. So at each attachment the file is read again (on_dataplane), and what
+// the dataplane reports to be different from it is changed there (reconcile). What control holds is
+// the truth; what cannot be made true is told by gaps().
+//
+// One event loop's; one change at a time.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +27,7 @@
 #include "absl/status/statusor.h"
 #include "asio/awaitable.hpp"
 #include "control/config/changes.h"
+#include "control/core/problems.h"
 #include "control/rpc/message.h"
 #include "dataplane/config.h"
 #include "nlohmann/json.hpp"
@@ -38,6 +45,7 @@ class ConfigStepper {
 
 struct ApplyRequest {
   nlohmann::json document;
+  bool by_owner = false;  // else what changes.h says is the owner's is refused: denied
   bool dry_run = false;
   std::optional<std::uint64_t> expected_version = std::nullopt;
 };
@@ -53,14 +61,20 @@ class Configuration {
   // As in the file, and as it runs: they differ in what needs a restart.
   const NodeConfig& applied() const { return applied_; }
   const NodeConfig& running() const { return running_; }
-  // A dataplane has started, from the file.
-  void on_new_dataplane();
+  // A dataplane is attached; `started`: what it was started with, if it says so. Reads the file
+  // again. One that is wrong leaves in force what it held before.
+  void on_dataplane(const std::optional<NodeConfig>& started);
+  // Takes the steps, each for itself: one that fails is told by gaps() until the next time. None:
+  // the dataplane is as it should be. Nothing happens while another change is under way.
+  asio::awaitable<void> reconcile(std::vector<ConfigStep> differences);
+  bool is_changing() const { return is_changing_; }
+  ConfigGaps gaps() const;
 
   nlohmann::json get() const;
   nlohmann::json check(const nlohmann::json& document) const;
   RpcResult diff(const nlohmann::json& document) const;
   asio::awaitable<RpcResult> apply(ApplyRequest request);
-  asio::awaitable<RpcResult> rollback(bool dry_run);
+  asio::awaitable<RpcResult> rollback(bool dry_run, bool by_owner);
   // Reads the file again and applies it; the file stays as it is.
   asio::awaitable<RpcResult> reload();
 
@@ -68,10 +82,12 @@ class Configuration {
   struct Plan {
     NodeConfig config;
     std::string text;  // for the file
+    bool by_owner = false;
     bool writes_file = true;
     bool dry_run = false;
   };
 
+  void read_file_again();
   absl::StatusOr<NodeConfig> read(const std::string& text, const std::string& name) const;
   asio::awaitable<RpcResult> carry_out(Plan plan);
   asio::awaitable<absl::Status> take_steps(std::vector<ConfigStep> steps);
@@ -84,6 +100,8 @@ class Configuration {
   std::function<void()> on_change_;
   std::uint64_t version_ = 1;
   bool is_changing_ = false;
+  std::string file_fault_;          // of the file, when it was last read again
+  std::vector<std::string> unmet_;  // steps that the dataplane did not take
 };
 
 }  // namespace ringroad::control

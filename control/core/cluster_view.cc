@@ -55,10 +55,10 @@ bool ClusterView::on_summary(const Summary& summary, Nanos now) {
 }
 
 void ClusterView::on_links(std::optional<std::uint64_t> links_up, Nanos now) {
-  is_attached_ = links_up.has_value();
+  has_dataplane_ = links_up.has_value();
   for (NodeView& view : nodes_) {
     const bool up =
-        view.node == self_ ? is_attached_ : (links_up.value_or(0) & node_bit(view.node)) != 0;
+        view.node == self_ ? has_dataplane_ : (links_up.value_or(0) & node_bit(view.node)) != 0;
     if (up != view.link_up) view.link_since = now;
     view.link_up = up;
   }
@@ -66,11 +66,11 @@ void ClusterView::on_links(std::optional<std::uint64_t> links_up, Nanos now) {
 
 NodeState ClusterView::state_of(const NodeView& view, Nanos now) const {
   if (view.node == self_) {
-    if (!is_attached_) return NodeState::kDown;
+    if (!has_dataplane_) return NodeState::kDown;
     return view.is_fresh(now) && !has_trouble(*view.summary) ? NodeState::kUp
                                                              : NodeState::kDegraded;
   }
-  if (!is_attached_) return NodeState::kUnknown;
+  if (!has_dataplane_) return NodeState::kUnknown;
   if (!view.link_up) {
     return witness(view.node, self_, now) != kNoNode ? NodeState::kDegraded : NodeState::kDown;
   }

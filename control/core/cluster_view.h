@@ -1,13 +1,13 @@
 // All nodes of the cluster as this one knows them: the latest summary of each, how old it is, and
 // what state follows from it and from our own links.
 //
-//   self     down      no dataplane is attached
+//   self     down      no dataplane is attached, or it stands still
 //            degraded  the port, a link or something else is not as it should be
 //   others   down      our link to it is down, and nobody whom we hear sees it
 //            degraded  our link is down but another node sees it; or it told of trouble, or of a
 //                      link that is down
 //            unknown   our link is up, and its control process has told nothing for kFresh; or we
-//                      have no dataplane and cannot know
+//                      have no dataplane that moves and cannot know
 //
 // Pure. Invariant: one entry a member, ascending ids, self among them.
 #pragma once
@@ -32,7 +32,7 @@ struct NodeView {
   Nanos since;                     // of `state`
   std::optional<Summary> summary;  // the latest
   Nanos told;                      // when; meaningless without a summary
-  bool link_up = false;            // ours to it; of self: a dataplane is attached
+  bool link_up = false;            // ours to it; of self: a dataplane is attached and moves
   Nanos link_since;
 
   // It told us something not long ago.
@@ -50,7 +50,7 @@ class ClusterView {
   void set_peers(std::span<const NodeId> peers, Nanos now);
   // From another node, or our own. False when it is no member's.
   bool on_summary(const Summary& summary, Nanos now);
-  // Our own links, as the dataplane reports them; nothing without a dataplane.
+  // Our own links, as the dataplane reports them; nothing without one that moves.
   void on_links(std::optional<std::uint64_t> links_up, Nanos now);
   // Looks at all again. Once a second, and after anything changed.
   void tick(Nanos now);
@@ -67,7 +67,7 @@ class ClusterView {
 
   NodeId self_;
   std::vector<NodeView> nodes_;
-  bool is_attached_ = false;
+  bool has_dataplane_ = false;
 };
 
 }  // namespace ringroad::control

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 
 namespace ringroad::control {
 namespace {
@@ -54,10 +55,14 @@ class Finder {
     }
     if (local_.still_for > Nanos{}) {
       add(ProblemSeverity::kWrong, self, kNoNode,
-          absl::StrCat("its dataplane has not moved for ", describe_age(local_.still_for),
-                       ": it is stopped, or stuck"),
+          absl::StrCat("its dataplane ", describe_stillness(local_.still_for)),
           {at_node("node show", self), at_node("doctor", self)});
       return;
+    }
+    const std::vector<std::string> gaps = describe(local_.gaps);
+    for (const std::string& gap : gaps) {
+      add(ProblemSeverity::kWarning, self, kNoNode, gap,
+          {at_node("node show", self), at_node("config show", self)});
     }
     if (!local_.port_up) {
       port_down(self, absl::StrCat(" for ", describe_age(now_ - local_.port_since)));
@@ -165,6 +170,24 @@ class Finder {
 
 }  // namespace
 
+std::vector<std::string> describe(const ConfigGaps& gaps) {
+  std::vector<std::string> sentences;
+  if (!gaps.file_fault.empty()) {
+    sentences.push_back(
+        absl::StrCat("its configuration file is wrong, and what was read before stays in force: ",
+                     gaps.file_fault));
+  }
+  for (const std::string& unmet : gaps.unmet) {
+    sentences.push_back(absl::StrCat("its dataplane differs from the configuration: ", unmet));
+  }
+  for (const auto& [processes, pointers] : gaps.restarts) {
+    sentences.push_back(absl::StrCat(absl::StrJoin(pointers, ", "),
+                                     pointers.size() == 1 ? " changes" : " change",
+                                     " only at a restart of ", processes));
+  }
+  return sentences;
+}
+
 bool are_buffers_low(std::uint32_t buffers, std::uint32_t buffers_free) {
   return buffers > 0 && buffers_free < buffers / 20;
 }
@@ -179,6 +202,10 @@ std::string describe_age(Nanos age) {
   if (s < 120 * 60) return absl::StrCat(s / 60, " min");
   if (s < 48 * 3'600) return absl::StrCat(s / 3'600, " h");
   return absl::StrCat(s / 86'400, " d");
+}
+
+std::string describe_stillness(Nanos still_for) {
+  return absl::StrCat("has not moved for ", describe_age(still_for), ": it is stopped, or stuck");
 }
 
 }  // namespace ringroad::control

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +24,17 @@ struct Problem {
   NodeId peer;  // kNoNode: none
   std::vector<std::string> next;
 };
+
+// Where this node does not run as its configuration says.
+struct ConfigGaps {
+  std::string file_fault;          // what is wrong with the file; empty: nothing
+  std::vector<std::string> unmet;  // what the dataplane would not change: "adding node 4: no room"
+  // JSON pointers of what takes a restart, by the processes that have to be restarted.
+  std::map<std::string, std::vector<std::string>> restarts;
+};
+
+// A sentence for each, without the node's name.
+std::vector<std::string> describe(const ConfigGaps& gaps);
 
 // What only this node's control process knows, beyond the summary it tells others.
 struct LocalFacts {
@@ -46,6 +58,7 @@ struct LocalFacts {
   bool unread = false;  // messages wait here for a program to read, over more than one look
   double drops_per_second = 0;
   std::string drop_reason;  // the commonest of the last second
+  ConfigGaps gaps;
 };
 
 // Fewer free than this and the node will soon refuse packets.
@@ -56,5 +69,7 @@ std::vector<Problem> find_problems(const ClusterView& view, const LocalFacts& lo
 
 // "38 s", "12 min", "3 h", "2 d"
 std::string describe_age(Nanos age);
+// Of a dataplane: "has not moved for 38 s: it is stopped, or stuck"
+std::string describe_stillness(Nanos still_for);
 
 }  // namespace ringroad::control

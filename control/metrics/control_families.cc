@@ -45,8 +45,13 @@ void add_control_families(const MetricsSnapshot& snapshot, FamilyList& families)
   count("dist_rpc_connections_total", "Connections accepted at the JSON-RPC socket.",
         snapshot.rpc_connections);
   count("dist_rpc_connections_refused_total",
-        "Connections to the JSON-RPC socket that were hung up on: of strangers, or too many.",
+        "Connections to the JSON-RPC socket that were hung up on: those of strangers.",
         snapshot.rpc_refused);
+  count(
+      "dist_rpc_connections_displaced_total",
+      "Connections to the JSON-RPC socket that were hung up on because all were taken and another "
+      "client came.",
+      snapshot.rpc_displaced);
   count("dist_rpc_requests_total", "JSON-RPC requests answered, whatever the answer.",
         snapshot.rpc_requests);
   count("dist_rpc_errors_total", "JSON-RPC requests answered with an error.", snapshot.rpc_errors);

@@ -1,3 +1,14 @@
+// civetweb speaks HTTP, and is told here what to answer and how little to put up with.
+//
+// Each request goes through on_request, on one of civetweb's threads: it takes a snapshot, prints
+// it, and writes it in pieces against one deadline for all of them. What civetweb refuses by itself
+// goes through on_refusal, so that a stranger is answered in the same plain way. Both are C
+// callbacks: nothing may be thrown through them, and what is thrown in them ends as a hang-up.
+//
+// A port that is taken is no reason not to start: the next free one of a few is. The threads are
+// made with all signals blocked, since those are the event loop's.
+//
+// Invariant: no thread here writes anything of the process's: it reads a snapshot, which is a copy.
 #include "control/metrics/metrics_server.h"
 
 #include <netinet/in.h>

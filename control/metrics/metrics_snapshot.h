@@ -26,7 +26,8 @@ struct MetricsSnapshot {
   // Since this control process started; none of them falls while it runs.
   std::uint64_t attachments = 0;      // to a dataplane
   std::uint64_t rpc_connections = 0;  // accepted
-  std::uint64_t rpc_refused = 0;      // connections hung up on: of strangers, or too many
+  std::uint64_t rpc_refused = 0;      // connections of strangers, hung up on
+  std::uint64_t rpc_displaced = 0;    // connections hung up on to make room for another
   std::uint64_t rpc_requests = 0;     // answered, whatever the answer
   std::uint64_t rpc_errors = 0;       // of these, answered with an error
   std::uint64_t events = 0;           // from the dataplane

@@ -6,8 +6,8 @@
 // link_families.cc.
 #include <algorithm>
 
+#include "control/drops.h"
 #include "control/metrics/node_collector.h"
-#include "dataplane/core/frame.h"
 
 namespace ringroad::control {
 namespace {
@@ -83,16 +83,8 @@ void add_drops(const NodeReport& report, const LinkStatistics& links, FamilyList
   const auto drop = [&](const char* layer, const char* reason, std::uint64_t value) {
     families.add(value, {{"layer", layer}, {"reason", label_value(reason)}});
   };
-  drop("port", "received too long", report.port.received_too_long);
-  drop("port", "received malformed", report.port.received_malformed);
-  drop("port", "sent too long", report.port.send_too_long);
-  for (std::size_t i = 1; i < std::size(report.stack.drops); ++i) {
-    drop("stack", drop_reason_name(static_cast<DropReason>(i)), report.stack.drops[i]);
-  }
-  for (std::size_t i = 1; i < std::size(report.node.frame_errors); ++i) {
-    drop("frame", frame_error_name(static_cast<FrameError>(i)), report.node.frame_errors[i]);
-  }
-  drop("message", "no receiver", report.node.messages_no_receiver);
+  const std::vector<Drop> drops = drops_of(report);
+  for (const Drop& one : drops) drop(layer_name(one.layer), one.reason, one.count);
   drop("link", "duplicate message", links.duplicate_messages);
   drop("link", "fragment refused", links.fragments_refused);
   drop("link", "beyond window", links.beyond_window);
@@ -110,6 +102,21 @@ void add_waits(const NodeReport& report, const LinkStatistics& links, FamilyList
   wait("next_hop_unresolved", report.node.next_hop_unresolved);
   wait("receiver_busy", report.node.deliveries_busy);
   wait("held_frames_full", links.held_frames_full);
+}
+
+void add_control(const ControlStatistics& control, FamilyList& families) {
+  families.counter("dist_control_commands_total",
+                   "Commands that the dataplane took from control processes.");
+  families.add(control.commands);
+  families.counter("dist_control_answers_total", "Of them, commands that were answered.");
+  families.add(control.answers);
+  families.counter("dist_control_unanswered_total",
+                   "Of them, commands whose control process had gone before their answer.");
+  families.add(control.unanswered);
+  families.counter("dist_control_messages_refused_total",
+                   "Messages of other nodes' control processes that found no room, since ours did "
+                   "not read.");
+  families.add(control.messages_refused);
 }
 
 void add_loop(const NodeReport& report, FamilyList& families) {
@@ -150,6 +157,7 @@ void add_node_families(const NodeReport& report, FamilyList& families) {
   add_drops(report, links, families);
   add_waits(report, links, families);
   add_loop(report, families);
+  add_control(report.control, families);
 }
 
 }  // namespace ringroad::control

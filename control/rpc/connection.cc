@@ -1,13 +1,27 @@
+// How one client is served, from the first byte to the last.
+//
+// read() cuts what arrives into lines; each line is answered by a coroutine of its own, so that a
+// ping that takes a second holds up nobody, and answers leave in the order in which they are known.
+// write() alone writes, one line after the other. Neither waits for the other: they meet in
+// output_, and wake each other by cancelling a timer that never expires (wait_for_call).
+//
+// A connection ends in one of four ways, and always through close(): the client has ended writing
+// and got all its answers (finish), a write fails, a bound is overstepped (close_slow and the
+// longest line), or the server stops or needs the room. The coroutines notice by is_closed_ and end
+// at their next step; they hold the connection until then.
+//
+// What it does not do: know what the methods mean (methods.h), or who may connect (peer_check.h).
 #include "control/rpc/connection.h"
 
 #include <chrono>
-#include <exception>
 
 #include "absl/strings/str_cat.h"
 #include "asio/buffer.hpp"
 #include "asio/co_spawn.hpp"
 #include "asio/redirect_error.hpp"
 #include "asio/use_awaitable.hpp"
+#include "control/rethrow.h"
+#include "dataplane/base/check.h"
 #include "dataplane/config_fault.h"
 #include "dataplane/did_you_mean.h"
 
@@ -20,10 +34,6 @@ using Clock = asio::steady_timer::clock_type;
 
 constexpr std::size_t kReadBytes = 64 * 1024;
 
-void rethrow(std::exception_ptr error) {
-  if (error) std::rethrow_exception(error);
-}
-
 // Waits until somebody cancels the timer.
 asio::awaitable<void> wait_for_call(asio::steady_timer& timer) {
   asio::error_code ignored;
@@ -33,17 +43,25 @@ asio::awaitable<void> wait_for_call(asio::steady_timer& timer) {
 
 }  // namespace
 
-RpcServer::Connection::Connection(RpcServer& server, asio::local::stream_protocol::socket socket)
+RpcServer::Connection::Connection(RpcServer& server, asio::local::stream_protocol::socket socket,
+                                  uid_t user)
     : server_(server),
+      user_(user),
       socket_(std::move(socket)),
       line_timer_(server.loop_),
       read_timer_(server.loop_),
       room_(server.loop_),
-      news_(server.loop_) {}
+      news_(server.loop_),
+      last_active_(++server.activity_) {}
 
 void RpcServer::Connection::start() {
   asio::co_spawn(server_.loop_, read(shared_from_this()), rethrow);
   asio::co_spawn(server_.loop_, write(shared_from_this()), rethrow);
+}
+
+Seat RpcServer::Connection::seat() const {
+  const bool is_busy = under_way_ > 0 || !output_.empty() || server_.handler_.serves(*this);
+  return {.user = user_, .is_busy = is_busy, .last_active = last_active_};
 }
 
 void RpcServer::Connection::close() {
@@ -101,14 +119,15 @@ bool RpcServer::Connection::take_line(std::string& line) {
   return false;
 }
 
-// The clock runs from the first byte of a line that is not whole.
+// The clock runs from the first byte of a line that is not whole. The first request has no such
+// time to begin: whoever connects has something to ask.
 void RpcServer::Connection::watch_line() {
-  if (input_.empty() || line_watched_) return;
+  if ((input_.empty() && has_asked_) || line_watched_) return;
   line_watched_ = true;
   line_timer_.expires_after(std::chrono::nanoseconds(server_.options_.limits.line_patience.count));
   line_timer_.async_wait([self = shared_from_this()](asio::error_code error) {
     if (!error && self->line_watched_ && self->line_timer_.expiry() <= Clock::now()) {
-      self->close_slow("its line did not end");
+      self->close_slow(self->has_asked_ ? "its line did not end" : "it asked nothing in time");
     }
   });
 }
@@ -117,14 +136,17 @@ asio::awaitable<void> RpcServer::Connection::read(Self self) {
   std::string line;
   std::string chunk(kReadBytes, '\0');
   while (!is_closed_ && !is_read_) {
-    if (under_way_ >= kRpcRequestsMax) {
-      co_await wait_for_call(room_);
-      continue;
-    }
     if (take_line(line)) {
       if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
       RpcLine parsed = parse_rpc_line(line);
+      has_asked_ = true;
+      last_active_ = ++server_.activity_;
+      while (!is_closed_ && under_way_ + parsed.requests.size() > kRpcRequestsMax) {
+        co_await wait_for_call(room_);
+      }
+      if (is_closed_) break;
       under_way_ += parsed.requests.size();
+      RR_CHECK(under_way_ <= kRpcRequestsMax);
       asio::co_spawn(server_.loop_, answer(self, std::move(parsed)), rethrow);
       continue;
     }

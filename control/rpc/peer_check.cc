@@ -44,19 +44,10 @@ std::optional<PeerIdentity> identify_peer(int socket) {
   return PeerIdentity{credentials.uid, credentials.gid};
 }
 
-std::optional<gid_t> find_group(const std::string& name) {
-  std::vector<char> buffer(kEntryBytes);
-  group entry{};
-  group* found = nullptr;
-  if (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 ||
-      found == nullptr) {
-    return std::nullopt;
-  }
-  return entry.gr_gid;
-}
+bool is_owner(uid_t user) { return user == 0 || user == ::geteuid(); }
 
 bool may_ask(const PeerIdentity& peer, std::optional<gid_t> group) {
-  if (peer.user == 0 || peer.user == ::geteuid()) return true;
+  if (is_owner(peer.user)) return true;
   return group && (peer.group == *group || is_member(peer, *group));
 }
 

@@ -17,8 +17,8 @@ struct PeerIdentity {
 // Nothing when the kernel does not say.
 std::optional<PeerIdentity> identify_peer(int socket);
 
-// The group's number; nothing when there is no such group.
-std::optional<gid_t> find_group(const std::string& name);
+// Root, or the user that we run as.
+bool is_owner(uid_t user);
 
 bool may_ask(const PeerIdentity& peer, std::optional<gid_t> group);
 

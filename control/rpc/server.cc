@@ -5,13 +5,15 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <exception>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "asio/co_spawn.hpp"
 #include "asio/redirect_error.hpp"
 #include "asio/use_awaitable.hpp"
+#include "control/rethrow.h"
 #include "control/rpc/connection.h"
+#include "control/rpc/seats.h"
 #include "dataplane/host/listener.h"
 
 namespace ringroad::control {
@@ -33,7 +35,7 @@ RpcServer::~RpcServer() = default;
 
 absl::Status RpcServer::start() {
   std::string group = options_.group;
-  if (!group.empty()) group_ = find_group(group);
+  if (!group.empty()) group_ = host::find_group(group);
   if (!group.empty() && !group_) {
     log_.warning("no such group: only our own user and root may use the control socket",
                  {{"group", group}, {"mend", absl::StrCat("sudo groupadd --system ", group)}});
@@ -52,9 +54,7 @@ absl::Status RpcServer::start() {
   asio::error_code error;
   acceptor_.assign(Protocol(), descriptor, error);
   if (error) return absl::InternalError(error.message());
-  asio::co_spawn(loop_, accept(), [](std::exception_ptr thrown) {
-    if (thrown) std::rethrow_exception(thrown);
-  });
+  asio::co_spawn(loop_, accept(), rethrow);
   return absl::OkStatus();
 }
 
@@ -97,14 +97,25 @@ void RpcServer::welcome(Protocol::socket socket) {
                               group_ ? absl::StrCat(" and the group \"", options_.group, "\"") : "",
                               " may use this socket")));
   }
-  if (connections_.size() >= options_.limits.connections_max) {
-    return refuse(socket, RpcError::busy(absl::StrCat("all ", options_.limits.connections_max,
-                                                      " connections are taken")));
-  }
-  auto connection = std::make_shared<Connection>(*this, std::move(socket));
+  if (connections_.size() >= options_.limits.connections_max) make_room();
+  auto connection = std::make_shared<Connection>(*this, std::move(socket), peer->user);
   connections_.insert(connection);
   ++counts_.connections;
   connection->start();
+}
+
+void RpcServer::make_room() {
+  std::vector<Seat> seats;
+  std::vector<std::shared_ptr<Connection>> holders;
+  for (const auto& connection : connections_) {
+    seats.push_back(connection->seat());
+    holders.push_back(connection);
+  }
+  const std::size_t displaced = choose_displaced(seats);
+  ++counts_.displaced;
+  log_.info("all connections of the control socket are taken: one makes room",
+            {{"user_id", seats[displaced].user}, {"busy", seats[displaced].is_busy}});
+  holders[displaced]->close();
 }
 
 // One line that fits an empty socket's buffer, if the client is still there.

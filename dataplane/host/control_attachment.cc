@@ -124,6 +124,11 @@ bool ControlAttachment::poll_event(ControlEvent& event) {
   return rte_ring_sc_dequeue_elem(events_, &event, sizeof event) == 0;
 }
 
+std::string ControlAttachment::started_config() const {
+  const StartedConfig& started = shared().started_config;
+  return {started.text, std::min(started.length, StartedConfig::kBytes)};
+}
+
 bool ControlAttachment::read_report(NodeReport& out) const {
   return shared().report.read(out) && out.link_count <= kNodesMax;
 }

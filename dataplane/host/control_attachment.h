@@ -45,6 +45,8 @@ class ControlAttachment {
   // From the offer.
   NodeId node() const { return node_; }
   std::uint32_t dataplane_process() const { return process_; }
+  // The configuration that the dataplane was started with, as text; empty when it is not told.
+  std::string started_config() const;
 
   // False when the ring is full: the io lcore is busy or stuck.
   [[nodiscard]] bool post_command(const ControlCommand& command);

@@ -12,7 +12,8 @@
 
 namespace ringroad::host {
 
-absl::StatusOr<std::unique_ptr<ControlChannel>> ControlChannel::create(Descriptor ringer) {
+absl::StatusOr<std::unique_ptr<ControlChannel>> ControlChannel::create(
+    Descriptor ringer, std::string_view started_config) {
   auto segment = SharedSegment::create("ringroad-control", control_segment_bytes());
   if (!segment.ok()) return segment.status();
   if (auto status = segment->map(); !status.ok()) return status;
@@ -23,6 +24,11 @@ absl::StatusOr<std::unique_ptr<ControlChannel>> ControlChannel::create(Descripto
   if (rte_ring_init(channel->commands_, "commands", kControlRing, kFlags) != 0 ||
       rte_ring_init(channel->events_, "events", kControlRing, kFlags) != 0) {
     return absl::InternalError("rte_ring_init of the control channel");
+  }
+  StartedConfig& started = channel->shared().started_config;
+  if (started_config.size() <= StartedConfig::kBytes) {
+    started.length = static_cast<std::uint32_t>(started_config.size());
+    std::memcpy(started.text, started_config.data(), started_config.size());
   }
   return channel;
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "dataplane/base/ids.h"
@@ -31,7 +32,9 @@ static_assert(sizeof(CapturedPacket) == 24);
 class ControlChannel {
  public:
   // An empty segment, mapped and populated. `ringer`: rung when control sleeps and there is news.
-  static absl::StatusOr<std::unique_ptr<ControlChannel>> create(Descriptor ringer);
+  // `started_config`: for control to read; may be empty.
+  static absl::StatusOr<std::unique_ptr<ControlChannel>> create(
+      Descriptor ringer, std::string_view started_config = {});
 
   int segment_descriptor() const { return segment_.descriptor(); }
   std::uint64_t segment_bytes() const { return segment_.bytes(); }

@@ -8,6 +8,7 @@
 //   reads events          rte_ring of ControlEvent, io lcore -> control
 //   reads the counters    NodeReport and ApplicationsReport, written again and again in place
 //   reads packets         CaptureRing, while a capture runs
+//   reads, once           the configuration that the dataplane was started with
 //
 // Control is trusted, unlike applications: it is the same user's, and of the same build. Both sides
 // still check kinds, nodes and lengths of what they are handed, and count what is wrong.
@@ -27,7 +28,7 @@
 
 namespace ringroad::host {
 
-inline constexpr std::uint32_t kControlVersion = 1;
+inline constexpr std::uint32_t kControlVersion = 2;
 inline constexpr std::size_t kControlPayloadMax = 1'024;
 inline constexpr std::uint32_t kControlRing = 256;  // elements; a power of two, one stays unused
 

@@ -67,12 +67,21 @@ struct CaptureRing {
   alignas(kCacheLineBytes) std::byte bytes[kBytes];
 };
 
+// The configuration that the dataplane was started with, as text. Written once, before control
+// knows of the segment.
+struct StartedConfig {
+  static constexpr std::uint32_t kBytes = 64 * 1024;
+  std::uint32_t length;  // 0: it did not fit, or is not known
+  char text[kBytes];
+};
+
 struct ControlSegment {
   alignas(kCacheLineBytes) std::atomic<std::uint32_t> control_asleep;
   alignas(kCacheLineBytes) std::atomic<std::uint32_t> dataplane_asleep;
   alignas(kCacheLineBytes) SequenceLocked<NodeReport> report;
   alignas(kCacheLineBytes) SequenceLocked<ApplicationsReport> applications;
   alignas(kCacheLineBytes) CaptureRing capture;
+  alignas(kCacheLineBytes) StartedConfig started_config;
   // Two rte_rings follow, each of control_ring_bytes(): commands, then events.
 };
 static_assert(std::is_standard_layout_v<ControlSegment>);

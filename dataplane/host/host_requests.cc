@@ -181,7 +181,7 @@ bool HostServer::Impl::on_control_hello(Client& client, const ControlHello& hell
     const bool has_bells =
         client.application.valid() && make_bell(bell) &&
         ::epoll_ctl(wake.get(), EPOLL_CTL_ADD, client.application.get(), &ring) == 0;
-    auto channel = has_bells ? ControlChannel::create(std::move(bell.ringer))
+    auto channel = has_bells ? ControlChannel::create(std::move(bell.ringer), config.started_config)
                              : absl::ResourceExhaustedError("bells");
     if (channel.ok()) {
       client.control = std::move(*channel);

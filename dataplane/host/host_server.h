@@ -62,7 +62,8 @@ struct HostServerConfig {
   Ipv4Address bind_address;
   std::uint16_t bind_port = 0;
   LimitsConfig limits;
-  bool never_sleeps = false;  // the io lcore polls always: applications need not ring
+  bool never_sleeps = false;   // the io lcore polls always: applications need not ring
+  std::string started_config;  // the node's whole configuration as text, for control
 };
 
 // `config.host.socket` is already filled in.

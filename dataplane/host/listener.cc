@@ -16,17 +16,6 @@
 namespace ringroad::host {
 namespace {
 
-absl::StatusOr<gid_t> group_id(const std::string& name) {
-  std::vector<char> buffer(16 * 1024);
-  group entry{};
-  group* found = nullptr;
-  if (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 ||
-      found == nullptr) {
-    return absl::NotFoundError(absl::StrCat("no group is named \"", name, "\""));
-  }
-  return entry.gr_gid;
-}
-
 // Removes what a killed process left behind, and nothing else.
 absl::Status clear_path(const std::string& path, const sockaddr_un& address, int type) {
   struct stat status{};
@@ -44,6 +33,17 @@ absl::Status clear_path(const std::string& path, const sockaddr_un& address, int
 }
 
 }  // namespace
+
+std::optional<gid_t> find_group(const std::string& name) {
+  std::vector<char> buffer(64 * 1024);  // a group may have many members
+  group entry{};
+  group* found = nullptr;
+  if (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 ||
+      found == nullptr) {
+    return std::nullopt;
+  }
+  return entry.gr_gid;
+}
 
 absl::StatusOr<Descriptor> listen_at(const std::string& path, const std::string& group, int type) {
   sockaddr_un address{};
@@ -66,8 +66,8 @@ absl::StatusOr<Descriptor> listen_at(const std::string& path, const std::string&
     return absl::ErrnoToStatus(errno, absl::StrCat("bind to ", path));
   }
   if (!group.empty()) {
-    const auto gid = group_id(group);
-    if (!gid.ok()) return gid.status();
+    const auto gid = find_group(group);
+    if (!gid) return absl::NotFoundError(absl::StrCat("no group is named \"", group, "\""));
     if (::chown(path.c_str(), static_cast<uid_t>(-1), *gid) != 0) {
       return absl::ErrnoToStatus(errno, absl::StrCat("give ", path, " to group ", group));
     }

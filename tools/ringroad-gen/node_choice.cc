@@ -1,36 +1,20 @@
 #include "tools/ringroad-gen/node_choice.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "tools/ringroad-gen/nodes_here.h"
 #include "tools/ringroad-gen/quantity.h"
 
 namespace ringroad::gen {
-namespace {
-
-// node-<id>.sock in the runtime directory.
-std::vector<std::string> sockets_here() {
-  std::vector<std::string> sockets;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator{runtime_directory(), error}) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with("node-") && name.ends_with(".sock") && !name.ends_with("-control.sock")) {
-      sockets.push_back(entry.path().string());
-    }
-  }
-  std::ranges::sort(sockets);
-  return sockets;
-}
-
-}  // namespace
-
 absl::StatusOr<NodeChoice> choose_node(const std::string& text) {
   NodeChoice choice;
   if (text.empty()) {
-    const auto sockets = sockets_here();
+    std::vector<std::string> sockets;
+    const std::vector<NodeId> nodes = nodes_here(".sock");
+    for (const NodeId node : nodes) sockets.push_back(default_host_socket(node));
     if (sockets.empty()) {
       return absl::NotFoundError(absl::StrCat(
           "--node: no node runs here (no node-*.sock in ", runtime_directory(),

@@ -1,3 +1,12 @@
+// The pictures that several commands show: the head and problems of a cluster, its nodes, the loops
+// of a node.
+//
+// Each is a function of an answer and of how it is looked at (width, colour, wide or not): no call,
+// no clock, no terminal. What an answer lacks is drawn as "?" or "-", never invented, since an
+// older or newer control process may be the one that answers. Whatever came over the socket passes
+// printable() before it is drawn, so that no name can move a cursor.
+//
+// A narrow picture keeps to look.columns: names are shortened, lists are cut and say so.
 #include "tools/ringroad/draw.h"
 
 #include <algorithm>

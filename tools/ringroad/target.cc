@@ -1,11 +1,10 @@
 #include "tools/ringroad/target.h"
 
 #include <algorithm>
-#include <charconv>
-#include <filesystem>
 
 #include "dataplane/config.h"
 #include "tools/ringroad-fabric/text.h"
+#include "tools/ringroad-gen/nodes_here.h"
 #include "tools/ringroad/rpc_client.h"
 #include "tools/ringroad/tree.h"
 
@@ -38,18 +37,9 @@ std::string start_command(std::optional<std::uint32_t> node_id) {
 }
 
 std::vector<std::uint32_t> control_sockets_here() {
-  constexpr std::string_view kFront = "node-", kBack = "-control.sock";
   std::vector<std::uint32_t> ids;
-  std::error_code error;
-  for (std::filesystem::directory_iterator at(runtime_directory(), error), end; !error && at != end;
-       at.increment(error)) {
-    const std::string name = at->path().filename().string();
-    if (!name.starts_with(kFront) || !name.ends_with(kBack)) continue;
-    const auto id =
-        node_id_of("", name.substr(kFront.size(), name.size() - kFront.size() - kBack.size()));
-    if (id.ok()) ids.push_back(*id);
-  }
-  std::sort(ids.begin(), ids.end());
+  const std::vector<NodeId> nodes = gen::nodes_here("-control.sock");
+  for (const NodeId node : nodes) ids.push_back(node.value);
   return ids;
 }
 

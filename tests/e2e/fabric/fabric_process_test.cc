@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "dataplane/clock.h"
+#include "tests/temporary_directory.h"
 #include "tools/ringroad-fabric/control_client.h"
 
 namespace ringroad::fabric {
@@ -21,18 +22,8 @@ using Texts = std::vector<std::string>;
 
 class FabricProcessTest : public testing::Test {
  protected:
-  FabricProcessTest() {
-    std::string pattern = testing::TempDir() + "fabric-XXXXXX";
-    directory_ = mkdtemp(pattern.data());
-  }
-  ~FabricProcessTest() override {
-    stations_.clear();
-    fabric_.reset();
-    std::filesystem::remove_all(directory_);
-  }
-
   void start(int ports, std::vector<std::string> arguments = {}) {
-    fabric_.emplace(directory_, ports, std::move(arguments));
+    fabric_.emplace(directory_.path(), ports, std::move(arguments));
   }
   // Attaches stations 1 to n.
   void attach(std::uint32_t n) {
@@ -80,7 +71,7 @@ class FabricProcessTest : public testing::Test {
     return run_command(command);
   }
 
-  std::string directory_;
+  TemporaryDirectory directory_;
   std::optional<FabricProcess> fabric_;
   std::vector<std::unique_ptr<Station>> stations_;
 };
@@ -90,12 +81,12 @@ TEST_F(FabricProcessTest, SaysWhenItIsReadyAndLeavesNothingBehind) {
   EXPECT_EQ(fabric_->ready_line(),
             "ready: 3 ports on " + fabric_->socket() + ", control on " + fabric_->control() + "\n");
   EXPECT_EQ(fabric_->stop(SIGTERM), 0);
-  EXPECT_TRUE(std::filesystem::is_empty(directory_)) << "its sockets are removed";
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.path())) << "its sockets are removed";
   start(1);
   EXPECT_EQ(fabric_->stop(SIGINT), 0);
   const auto ended =
-      run_command({fabric_binary(), "run", "--ports", "2", "--socket-dir", directory_ + "/ports",
-                   "--control", directory_ + "/c.sock", "--duration", "50ms", "--json"});
+      run_command({fabric_binary(), "run", "--ports", "2", "--socket-dir", directory_ / "ports",
+                   "--control", directory_ / "c.sock", "--duration", "50ms", "--json"});
   EXPECT_EQ(ended.exit_code, 0);
   EXPECT_NE(ended.output.find("\"frames_received\":0"), std::string::npos) << ended.output;
 }
@@ -187,7 +178,7 @@ TEST_F(FabricProcessTest, ACaptureIsReadByTcpdump) {
   start(2);
   attach(2);
   introduce();
-  const std::string path = directory_ + "/a.pcap";
+  const std::string path = directory_ / "a.pcap";
   EXPECT_EQ(ctl({"capture", path, "port", "2"}).exit_code, 0);
   for (int i = 0; i < 5; ++i) station(1).send(2, "captured frame");
   ASSERT_TRUE(wait([&] { return station(2).heard().size() == 5; }));
@@ -209,7 +200,7 @@ TEST_F(FabricProcessTest, ACaptureThatCannotGoOnIsSaidAtOnceAndTheSwitchGoesOn) 
   attach(2);
   introduce();
   // As a disk that fills up after the capture began: its reader leaves.
-  const std::string path = directory_ + "/pipe";
+  const std::string path = directory_ / "pipe";
   ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
   const int reader = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   ASSERT_GE(reader, 0);
@@ -224,7 +215,7 @@ TEST_F(FabricProcessTest, ACaptureThatCannotGoOnIsSaidAtOnceAndTheSwitchGoesOn) 
 
 TEST_F(FabricProcessTest, CaptureOffStopsIt) {
   start(2);
-  EXPECT_EQ(ctl({"capture", directory_ + "/a.pcap"}).exit_code, 0);
+  EXPECT_EQ(ctl({"capture", directory_ / "a.pcap"}).exit_code, 0);
   const auto stopped = ctl({"capture", "off"});
   EXPECT_EQ(stopped.exit_code, 0) << stopped.output;
   EXPECT_EQ(fabric_->ask("show capture").at("capture").at("state"), "stopped");
@@ -296,23 +287,22 @@ TEST_F(FabricProcessTest, MalformedControlInputIsRefusedAndChangesNothing) {
 
 TEST_F(FabricProcessTest, WrongOptionsEndItBeforeItStarts) {
   const auto refused = [&](std::vector<std::string> options) {
-    std::vector<std::string> command = {fabric_binary(), "run",
-                                        "--ports",       "2",
-                                        "--socket",      directory_ + "/f.sock",
-                                        "--control",     directory_ + "/c.sock"};
+    std::vector<std::string> command = {
+        fabric_binary(),      "run", "--ports", "2", "--socket", directory_ / "f.sock", "--control",
+        directory_ / "c.sock"};
     command.insert(command.end(), options.begin(), options.end());
     const auto result = run_command(command);
     EXPECT_NE(result.exit_code, 0) << result.output;
     return result.output;
   };
-  EXPECT_NE(refused({"--capture", directory_ + "/missing/a.pcap"}).find("missing/a.pcap"),
+  EXPECT_NE(refused({"--capture", directory_ / "missing/a.pcap"}).find("missing/a.pcap"),
             std::string::npos);
   EXPECT_NE(refused({"--loss", "2"}).find("\"2\" is not a share"), std::string::npos);
   EXPECT_NE(refused({"--fault", "1->3 loss=1%"}).find("\"3\" is not a port (1 to 2"),
             std::string::npos);
   EXPECT_NE(refused({"--ring-slots", "1000"}).find("did you mean 1024?"), std::string::npos);
   EXPECT_NE(refused({"--buffer-bytes", "2048"}).find("at least 9022"), std::string::npos);
-  EXPECT_TRUE(std::filesystem::is_empty(directory_)) << "no socket is left behind";
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.path())) << "no socket is left behind";
 }
 
 }  // namespace

@@ -5,11 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <filesystem>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "child_process.h"
+#include "tests/temporary_directory.h"
 
 namespace ringroad {
 
@@ -17,15 +17,10 @@ using std::chrono::milliseconds;
 
 class MemifSetting : public testing::Test {
  protected:
-  MemifSetting() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "memif-e2e-XXXXXX").string();
-    directory_ = ::mkdtemp(pattern.data());
-    ::setenv("XDG_RUNTIME_DIR", directory_.c_str(), 1);
-  }
-  ~MemifSetting() override { std::filesystem::remove_all(directory_); }
+  MemifSetting() { ::setenv("XDG_RUNTIME_DIR", directory_.path().c_str(), 1); }
 
   static bool has_testpmd() { return std::system("command -v dpdk-testpmd >/dev/null") == 0; }
-  std::string path() const { return absl::StrCat(directory_, "/memif.sock"); }
+  std::string path() const { return directory_ / "memif.sock"; }
   std::string abstract_path() const { return absl::StrCat("@", path()); }
 
   static std::unique_ptr<ChildProcess> our_peer(bool master, const std::string& socket,
@@ -48,7 +43,7 @@ class MemifSetting : public testing::Test {
   }
 
  private:
-  std::string directory_;
+  TemporaryDirectory directory_;
 };
 
 }  // namespace ringroad

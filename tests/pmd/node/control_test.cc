@@ -1,11 +1,10 @@
 // The control process as a node sees it: what it tells the node to do, what passes between two
 // nodes' control processes, and what it can read, over the real channel.
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <chrono>
 #include <cstring>
-#include <filesystem>
+#include <map>
 #include <vector>
 
 #include "dataplane/control_endpoint.h"
@@ -14,6 +13,7 @@
 #include "dataplane/io_loop.h"
 #include "tests/pmd/eal_fixture.h"
 #include "tests/pmd/node/node_pair.h"
+#include "tests/temporary_directory.h"
 
 namespace ringroad {
 namespace {
@@ -33,6 +33,7 @@ struct ControlSide {
     host::HostServerConfig config;
     config.socket = socket;
     config.self = node.sender().self();
+    config.started_config = "as it was started";
     server = *host::HostServer::create(config);
     commands = std::make_unique<HostCommands>(*server);
     endpoint = std::make_unique<ControlEndpoint>(node, loop, changes,
@@ -80,11 +81,8 @@ class Control : public NodePair {
  protected:
   void SetUp() override {
     NodePair::SetUp();
-    char name[] = "/tmp/rr-control-XXXXXX";
-    directory_ = ::mkdtemp(name);
     for (int i = 0; i < 2; ++i) {
-      sides_[i] = std::make_unique<ControlSide>(
-          *nodes_[i], directory_ + "/node-" + std::to_string(i + 1) + ".sock");
+      sides_[i] = std::make_unique<ControlSide>(*nodes_[i], socket_of(i));
     }
     ASSERT_TRUE(connect());
   }
@@ -93,7 +91,6 @@ class Control : public NodePair {
     NodePair::TearDown();
     sides_[0].reset();
     sides_[1].reset();
-    std::filesystem::remove_all(directory_);
   }
   void after_pass() override {
     for (auto& side : sides_) {
@@ -101,9 +98,11 @@ class Control : public NodePair {
     }
   }
 
+  std::string socket_of(int i) const {
+    return directory_ / ("node-" + std::to_string(i + 1) + ".sock");
+  }
   void attach(int i) {
-    auto connected =
-        ControlAttachment::connect(directory_ + "/node-" + std::to_string(i + 1) + ".sock");
+    auto connected = ControlAttachment::connect(socket_of(i));
     ASSERT_TRUE(connected.ok()) << connected.status();
     auto attachment = std::move(*connected);
     ASSERT_TRUE(
@@ -146,7 +145,7 @@ class Control : public NodePair {
     return {reinterpret_cast<const char*>(&parameters), sizeof parameters};
   }
 
-  std::string directory_;
+  TemporaryDirectory directory_;
   std::unique_ptr<ControlSide> sides_[2];
   std::uint64_t request_ = 1'000;
 };
@@ -236,6 +235,79 @@ TEST_F(Control, ManyPingsAtOnceAreEachAnsweredOnce) {
   EXPECT_GE(done, 100) << "the others were refused as too many";
 }
 
+// More of all kinds than the events' ring could hold, while control does not read and another
+// node's messages come: what finds no room waits in the commands' ring, and nothing is lost or said
+// twice.
+TEST_F(Control, EachCommandIsAnsweredOnceHoweverLateItsControlProcessReads) {
+  attach(0);
+  attach(1);
+  sides_[0]->reads = false;
+  sides_[0]->has_room = false;
+  const auto post = [&](ControlCommandKind kind, std::uint16_t node, const std::string& payload) {
+    ControlCommand command{};
+    command.kind = kind;
+    command.node = node;
+    command.request = ++request_;
+    command.length = static_cast<std::uint32_t>(payload.size());
+    std::memcpy(command.payload, payload.data(), payload.size());
+    return sides_[0]->attachment->post_command(command);
+  };
+  std::map<std::uint64_t, int> answers;
+  // One before the threes, so that the ring's last places fall in the middle of three.
+  ASSERT_TRUE(post(ControlCommandKind::kResetLink, 9, ""));
+  answers[request_] = 0;
+  bool is_full = false;
+  for (std::uint16_t i = 0; i < 200 && !is_full; ++i) {
+    const auto peer = static_cast<std::uint16_t>(3 + i % 60);
+    const bool took_all = post(ControlCommandKind::kAddPeer, peer, peer_at(peer)) &&
+                          post(ControlCommandKind::kPing, 2, "") &&
+                          post(ControlCommandKind::kResetLink, 9, "");
+    for (std::uint64_t k = request_ - 2; took_all && k <= request_; ++k) answers[k] = 0;
+    is_full = !took_all;
+    EXPECT_EQ(result_of(ask(1, ControlCommandKind::kPing, 1)), ControlResult::kDone);
+  }
+  EXPECT_TRUE(is_full) << "control is told that no more can be posted";
+  EXPECT_GT(answers.size(), host::kControlRing) << "those in both rings";
+  EXPECT_TRUE(run_until([&] { return sides_[0]->endpoint->arm(); }))
+      << "commands that may not be taken keep no loop awake";
+  sides_[0]->endpoint->disarm();
+  sides_[0]->reads = true;
+  const auto is_answered = [&] {
+    for (const ControlEvent& event : sides_[0]->events) {
+      if (event.kind == ControlEventKind::kResult) ++answers[event.request];
+    }
+    sides_[0]->events.clear();
+    return std::ranges::all_of(answers, [](const auto& one) { return one.second > 0; });
+  };
+  ASSERT_TRUE(run_until(is_answered));
+  for (const auto& [request, count] : answers) EXPECT_EQ(count, 1) << request;
+  const auto report = std::make_unique<NodeReport>();
+  EXPECT_TRUE(run_until([&] {
+    return sides_[0]->attachment->read_report(*report) &&
+           report->control.commands == report->control.answers;
+  }));
+  EXPECT_EQ(report->control.unanswered, 0u);
+}
+
+TEST_F(Control, CountsCommandsWhoseControlProcessHasGone) {
+  attach(0);
+  nodes_[1].reset();  // so that a ping stays unanswered
+  sides_[1].reset();
+  ControlCommand command{};
+  command.kind = ControlCommandKind::kPing;
+  command.node = 2;
+  ASSERT_TRUE(sides_[0]->attachment->post_command(command));
+  nodes_[0]->poll(now_);
+  detach(0);
+  attach(0);
+  const auto report = std::make_unique<NodeReport>();
+  EXPECT_TRUE(run_until([&] {
+    return sides_[0]->attachment->read_report(*report) && report->control.unanswered == 1;
+  }));
+  EXPECT_EQ(report->control.commands, 1u);
+  EXPECT_EQ(report->control.answers, 0u);
+}
+
 TEST_F(Control, ALinkIsResetAndComesBack) {
   attach(0);
   const std::uint64_t sessions = nodes_[0]->link(NodeId{2})->statistics().sessions;
@@ -252,6 +324,11 @@ TEST_F(Control, TimersAndIdlePolicyChangeWithinTheirRange) {
   EXPECT_EQ(result_of(ask(0, ControlCommandKind::kSetIdle, 0, 1)), ControlResult::kDone);
   EXPECT_EQ(sides_[0]->told_idle, IdlePolicy::kPoll);
   EXPECT_EQ(result_of(ask(0, ControlCommandKind::kSetIdle, 0, 2)), ControlResult::kMalformed);
+  auto report = std::make_unique<NodeReport>();
+  EXPECT_TRUE(run_until([&] {
+    return sides_[0]->attachment->read_report(*report) && report->idle == IdlePolicy::kPoll &&
+           report->dead_after == milliseconds(100);
+  })) << "what control set is reported";
   // The new time holds: a peer that falls silent is dead after 100 ms, not after a second.
   nodes_[1].reset();
   sides_[1].reset();
@@ -317,7 +394,10 @@ TEST_F(Control, TheReportCountsWhatTheNodeDid) {
     return sides_[0]->attachment->read_report(*report) && report->link_count == 1 &&
            report->links[0].statistics.outcomes[static_cast<int>(Outcome::kDelivered)] == 1;
   }));
+  EXPECT_EQ(sides_[0]->attachment->started_config(), "as it was started");
   EXPECT_EQ(report->links[0].peer, NodeId{2});
+  EXPECT_EQ(report->links[0].address, Ipv4Address{0x0a4d0002u});
+  EXPECT_EQ(report->links[0].port, kUdpPortDefault);
   EXPECT_EQ(report->links[0].state, LinkState::kUp);
   EXPECT_GE(report->links[0].statistics.round_trip.count(), 1u);
   EXPECT_EQ(report->buffers, 2'047u);

@@ -27,6 +27,7 @@ struct Planted {
 
 constexpr Planted kPlanted[] = {
     {Bug::kVoteNotDurable, "vote_not_durable", 1},
+    {Bug::kLeadsBeforeOwnVoteIsDurable, "leads_before_own_vote_is_durable", 1},
     {Bug::kTermNotDurable, "term_not_durable", 1},
     {Bug::kAcknowledgedBeforeFlush, "acknowledged_before_flush", 1},
     {Bug::kOldTermCommittedByCounting, "old_term_committed_by_counting", 1},

@@ -3,7 +3,6 @@
 #include "dataplane/config.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -12,6 +11,7 @@
 #include "dataplane/config_json.h"
 #include "dataplane/config_schema.h"
 #include "nlohmann/json.hpp"
+#include "tests/temporary_directory.h"
 
 namespace ringroad {
 namespace {
@@ -407,17 +407,14 @@ TEST(ConfigFaults, SizeAndDepthAreBounded) {
 }
 
 TEST(Config, ReadsAFileAndNamesOneThatIsNotThere) {
-  const auto directory =
-      std::filesystem::path(testing::TempDir()) / ("ringroad-config-" + std::to_string(getpid()));
-  std::filesystem::create_directory(directory);
+  const TemporaryDirectory directory;
   const std::string path = directory / "node1.json";
   std::ofstream(path) << small();
   EXPECT_TRUE(read_config(path).ok());
   std::filesystem::remove(path);
   EXPECT_EQ(read_config(path).status().message(),
             path + ": cannot be opened: No such file or directory");
-  EXPECT_FALSE(read_config(directory).ok()) << "a directory is no configuration";
-  std::filesystem::remove(directory);
+  EXPECT_FALSE(read_config(directory.path()).ok()) << "a directory is no configuration";
 }
 
 TEST(Config, KeepsItsSocketsWhereTheEnvironmentSays) {

@@ -93,6 +93,27 @@ TEST(Successors, AreAskedToTakeOverWhenTheLeaderIsRemoved) {
       << "without any time passing";
 }
 
+TEST(Successors, AreNotLeftWithAVoteThatNobodyCanGive) {
+  CoreCluster cluster(2);
+  cluster.elect(1);
+  // Node 2 gets the change and not the entry behind it; node 1, which has both, would have to
+  // refuse its vote if it stopped before node 2 knows that it decides alone.
+  const Index change = next(cluster.node(1).log().last_index());
+  cluster.filter = [&](const Message& m) {
+    return m.type != MessageType::kAppend || m.entries.empty() || m.entries.back().index <= change;
+  };
+  ASSERT_EQ(cluster.node(1).propose_conf_change(ConfChange{{ConfChangeType::kRemoveNode, id(1)}},
+                                                EntryType::kConfChangeV2),
+            StepResult::kOk);
+  const Entry behind = text_entry("x");
+  ASSERT_EQ(cluster.node(1).propose({&behind, 1}), StepResult::kOk);
+  cluster.settle();
+  cluster.pass(milliseconds(1000));
+  EXPECT_EQ(cluster.node(2).role(), Role::kLeader);
+  EXPECT_FALSE(cluster.node(2).tracker().contains(id(1)));
+  EXPECT_EQ(cluster.node(1).role(), Role::kFollower);
+}
+
 TEST(Priorities, DecideWhoCampaignsFirst) {
   for (int best = 1; best <= 3; ++best) {
     CoreCluster cluster(

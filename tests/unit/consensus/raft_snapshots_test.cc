@@ -105,17 +105,19 @@ TEST_F(Snapshots, NeverReplaceNewerEntries) {
   EXPECT_EQ(cluster.state(3), "payload!newer");
 }
 
-TEST(SnapshotsOfMembers, AreIgnoredByWhoIsNotInThem) {
-  CoreCluster cluster(3);
+TEST(SnapshotsOfOthers, AreTakenByANodeThatWasAddedAfterThey) {
+  CoreCluster cluster(1);
   cluster.elect(1);
-  (void)cluster.node(3).step(
-      {.type = MessageType::kSnapshot,
-       .from = id(1),
-       .to = id(3),
-       .term = cluster.node(1).term(),
-       .snapshot = {.index = Index{90}, .term = Term{1}, .conf = {.voters = {id(1), id(2)}}}});
+  cluster.propose(1, "early");
+  cluster.snapshot(1, 0);
+  cluster.add(2);
+  ASSERT_EQ(cluster.node(1).propose_conf_change(ConfChange{{ConfChangeType::kAddNode, id(2)}},
+                                                EntryType::kConfChangeV2),
+            StepResult::kOk);
   cluster.settle();
-  EXPECT_LT(cluster.node(3).log().last_index(), Index{90});
+  cluster.pass(milliseconds(200));
+  cluster.propose(1, "late");
+  EXPECT_EQ(cluster.state(2), "earlylate");
 }
 
 }  // namespace

@@ -13,7 +13,7 @@
 #include "asio/io_context.hpp"
 #include "control/config/config_file.h"
 #include "control/config/configuration.h"
-#include "temporary_directory.h"
+#include "tests/temporary_directory.h"
 
 namespace ringroad::control {
 namespace {
@@ -67,7 +67,7 @@ class ConfigurationTest : public testing::Test {
     return found;
   }
   RpcResult apply(const Json& document) {
-    return wait_for(configuration_->apply({.document = document}));
+    return wait_for(configuration_->apply({.document = document, .by_owner = true}));
   }
   static std::string effects(const RpcResult& result) {
     if (const auto* error = std::get_if<RpcError>(&result)) return error->message;
@@ -79,7 +79,7 @@ class ConfigurationTest : public testing::Test {
     return text;
   }
 
-  test::TemporaryDirectory directory_;
+  TemporaryDirectory directory_;
   std::string path_ = directory_ / "node1.json";
   Recorder recorder_;
   int told_ = 0;
@@ -123,15 +123,65 @@ TEST_F(ConfigurationTest, ChangesAtOnceWhatCanAndNamesWhatTakesARestart) {
   EXPECT_EQ(configuration_->applied().limits.queue_messages, 4'096u);
   EXPECT_EQ(Json::parse(read_file(path_)), next);
   EXPECT_EQ(Json::parse(read_file(previous_path(path_))), small());
-  configuration_->on_new_dataplane();
+  EXPECT_EQ(configuration_->gaps().restarts.at("ringroad-dataplane"),
+            std::vector<std::string>{"/limits/queue_messages"});
+  configuration_->on_dataplane(std::nullopt);
   EXPECT_EQ(configuration_->running().limits.queue_messages, 4'096u);
   EXPECT_NE(configuration_->running().host.socket, "/run/other.sock") << "read at control's start";
+}
+
+TEST_F(ConfigurationTest, TakesEachDifferenceForItselfAndNamesThoseThatWereNotTaken) {
+  recorder_.fails_at = "adding node 2";
+  const auto reconcile = [&](std::vector<ConfigStep> steps) {
+    asio::io_context loop;
+    asio::co_spawn(loop, configuration_->reconcile(std::move(steps)), asio::detached);
+    loop.run();
+  };
+  reconcile({{.kind = ConfigStep::Kind::kAddPeer, .peer = {.node_id = NodeId{2}}},
+             {.kind = ConfigStep::Kind::kAddPeer, .peer = {.node_id = NodeId{3}}}});
+  EXPECT_EQ(recorder_.taken, (std::vector<std::string>{"adding node 2", "adding node 3"}));
+  EXPECT_EQ(configuration_->gaps().unmet, std::vector<std::string>{"adding node 2: no room"});
+  reconcile({});
+  EXPECT_TRUE(configuration_->gaps().unmet.empty());
+}
+
+TEST(Differences, AreTheStepsFromWhatIsReportedToWhatIsWanted) {
+  NodeConfig wanted;
+  wanted.cluster_nodes = {{.node_id = NodeId{2}, .name = "two", .zone = "b", .address = {2}},
+                          {.node_id = NodeId{3}, .name = {}, .zone = {}, .address = {3}}};
+  const auto report = std::make_unique<NodeReport>();
+  report->dead_after = milliseconds(wanted.limits.dead_after_ms);
+  report->link_count = 2;
+  for (std::uint16_t i = 0; i < 2; ++i) {
+    report->links[i].peer = NodeId{static_cast<std::uint16_t>(i + 2)};
+    report->links[i].address = wanted.cluster_nodes[i].address;
+    report->links[i].port = wanted.cluster_nodes[i].port;
+  }
+  const auto steps = [&] {
+    std::vector<std::string> words;
+    const std::vector<ConfigStep> found = differences(*report, wanted);
+    for (const ConfigStep& step : found) words.push_back(step.describe());
+    return words;
+  };
+  using Words = std::vector<std::string>;
+  EXPECT_EQ(steps(), Words{}) << "names are not the dataplane's to know";
+  report->links[1].port = 9;
+  EXPECT_EQ(steps(), (Words{"removing node 3", "adding node 3"}));
+  report->link_count = 1;
+  EXPECT_EQ(steps(), Words{"adding node 3"});
+  wanted.cluster_nodes.clear();
+  EXPECT_EQ(steps(), Words{"removing node 2"});
+  report->link_count = 0;
+  report->idle = IdlePolicy::kPoll;
+  report->dead_after = milliseconds(7);
+  EXPECT_EQ(steps(), (Words{"setting /limits/dead_after_ms to 1000", "setting /cpu/idle"}));
 }
 
 TEST_F(ConfigurationTest, SaysWhatWouldChangeAndChangesNothing) {
   Json next = small();
   next["cpu"]["idle"] = "poll";
-  const RpcResult result = wait_for(configuration_->apply({.document = next, .dry_run = true}));
+  const RpcResult result =
+      wait_for(configuration_->apply({.document = next, .by_owner = true, .dry_run = true}));
   EXPECT_EQ(effects(result), "/cpu/idle now \n");
   EXPECT_EQ(std::get<Json>(result)["dry_run"], true);
   EXPECT_EQ(effects(configuration_->diff(next)), "/cpu/idle now \n");
@@ -196,18 +246,45 @@ TEST_F(ConfigurationTest, LeavesTheOldFileWholeWhenTheDiskIsFull) {
   EXPECT_EQ(files, 1u) << "nothing is left of the attempt";
 }
 
+TEST_F(ConfigurationTest, LetsOnlyItsOwnerSayWhatRunsInTheDataplaneAndWhoMayComeIn) {
+  const auto error = [](const RpcResult& result) { return std::get<RpcError>(result); };
+  for (const char* pointer : {"/eal_extra", "/host/group", "/control/group"}) {
+    Json next = small();
+    next["limits"]["dead_after_ms"] = 250;
+    next[Json::json_pointer(pointer)] =
+        std::string(pointer) == "/eal_extra" ? Json{"-d", "evil.so"} : Json("staff");
+    for (const bool dry_run : {false, true}) {
+      const RpcResult denied =
+          wait_for(configuration_->apply({.document = next, .dry_run = dry_run}));
+      EXPECT_EQ(error(denied).kind, "denied");
+      EXPECT_TRUE(error(denied).message.starts_with(pointer)) << error(denied).message;
+    }
+  }
+  EXPECT_EQ(configuration_->version(), 1u);
+  EXPECT_TRUE(recorder_.taken.empty());
+  Json next = small();
+  next["eal_extra"] = {"--log-level=8"};
+  EXPECT_EQ(effects(apply(next)), "/eal_extra restart ringroad-dataplane\n");
+  EXPECT_EQ(error(wait_for(configuration_->rollback(false, false))).kind, "denied")
+      << "nor by the way back";
+  next["limits"]["dead_after_ms"] = 250;
+  EXPECT_EQ(effects(wait_for(configuration_->apply({.document = next}))),
+            "/limits/dead_after_ms now \n")
+      << "what stays as it is bars nobody from the rest";
+}
+
 TEST_F(ConfigurationTest, RollsBackAndForth) {
-  EXPECT_EQ(std::get<RpcError>(wait_for(configuration_->rollback(false))).kind, "conflict")
+  EXPECT_EQ(std::get<RpcError>(wait_for(configuration_->rollback(false, true))).kind, "conflict")
       << "nothing was applied yet";
   Json next = small();
   next["cpu"]["idle"] = "poll";
   apply(next);
-  const RpcResult back = wait_for(configuration_->rollback(false));
+  const RpcResult back = wait_for(configuration_->rollback(false, true));
   EXPECT_EQ(std::get<Json>(back)["version"], 3);
   EXPECT_EQ(configuration_->running().cpu.idle, IdlePolicy::kAdaptive);
   EXPECT_EQ(Json::parse(read_file(path_)), small());
   EXPECT_EQ(Json::parse(read_file(previous_path(path_))), next);
-  wait_for(configuration_->rollback(false));
+  wait_for(configuration_->rollback(false, true));
   EXPECT_EQ(configuration_->running().cpu.idle, IdlePolicy::kPoll);
 }
 
@@ -226,8 +303,8 @@ TEST_F(ConfigurationTest, RefusesWhatIsWrongOrMeantForAnotherVersionOrNode) {
   another["local_node"] = {{"node_id", 9}, {"bind_address", "10.0.1.9"}};
   EXPECT_EQ(std::get<RpcError>(apply(another)).kind, "invalid_config");
 
-  const RpcResult stale =
-      wait_for(configuration_->apply({.document = small(), .expected_version = 7}));
+  const RpcResult stale = wait_for(
+      configuration_->apply({.document = small(), .by_owner = true, .expected_version = 7}));
   EXPECT_EQ(std::get<RpcError>(stale).kind, "conflict");
 }
 

@@ -226,6 +226,25 @@ TEST_F(Problems, NamePortBuffersAndDropsTheGravestFirst) {
   EXPECT_EQ(found[2].text, "node 1: 120 packets a second are dropped, most as: udp checksum");
 }
 
+TEST_F(Problems, NameWhereTheNodeDoesNotRunAsConfigured) {
+  facts_.gaps = {.file_fault = "n.json: /cpu: what?",
+                 .unmet = {"adding node 4: no room"},
+                 .restarts = {{"ringroad-control", {"/metrics/listen"}},
+                              {"ringroad-dataplane", {"/ports/0/mtu", "/eal_extra"}}}};
+  const auto found = find();
+  ASSERT_EQ(found.size(), 4u);
+  EXPECT_EQ(found[0].severity, ProblemSeverity::kWarning);
+  EXPECT_EQ(found[0].text,
+            "node 1: its configuration file is wrong, and what was read before stays in force: "
+            "n.json: /cpu: what?");
+  EXPECT_EQ(found[1].text,
+            "node 1: its dataplane differs from the configuration: adding node 4: no room");
+  EXPECT_EQ(found[2].text, "node 1: /metrics/listen changes only at a restart of ringroad-control");
+  EXPECT_EQ(found[3].text,
+            "node 1: /ports/0/mtu, /eal_extra change only at a restart of ringroad-dataplane");
+  EXPECT_EQ(found[3].next[0], "ringroad node show --node 1");
+}
+
 TEST_F(Problems, SayOfADataplaneThatStandsStillAndAccuseNobodyElse) {
   facts_.still_for = seconds(7);
   now_ = now_ + seconds(30);  // so that nobody's summary is fresh

@@ -1,16 +1,20 @@
 // A dataplane's side of the control channel on a thread of its own, made of the real
-// ControlChannel: it answers control's hello, takes commands, and shows the report it was given.
-// Destroyed and made again, it is a dataplane that died and restarted.
+// ControlChannel: it answers control's hello, takes commands, and shows the report it was given,
+// with the peers and settings that commands have changed. Destroyed and made again, it is a
+// dataplane that died and restarted.
 #pragma once
 
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -32,7 +36,9 @@ class FakeDataplane {
   };
   using Handler = std::function<Reply(const host::ControlCommand&)>;
 
-  explicit FakeDataplane(const std::string& socket, NodeId node = NodeId{1}) : node_(node) {
+  explicit FakeDataplane(const std::string& socket, NodeId node = NodeId{1},
+                         std::string started_config = "")
+      : node_(node), started_config_(std::move(started_config)) {
     auto listener = host::listen_at(socket, "");
     RR_CHECK(listener.ok());
     listener_ = std::move(*listener);
@@ -53,6 +59,13 @@ class FakeDataplane {
     const std::lock_guard lock(mutex_);
     *report_ = report;
     has_report_ = true;
+    ::eventfd_write(stop_.get(), 1);
+  }
+  // Whether its reports are of now, ten a second; otherwise they stay as they were set, as those of
+  // a dataplane that is stopped do.
+  void keep_time(bool does) {
+    const std::lock_guard lock(mutex_);
+    keeps_time_ = does;
     ::eventfd_write(stop_.get(), 1);
   }
   void set_applications(const host::ApplicationsReport& applications) {
@@ -82,7 +95,7 @@ class FakeDataplane {
       pollfd waits[] = {{stop_.get(), POLLIN, 0},
                         {client_.valid() ? client_.get() : listener_.get(), POLLIN, 0},
                         {notice_.get(), POLLIN, 0}};
-      if (channel_ == nullptr || channel_->arm()) (void)::poll(waits, 3, 1'000);
+      if (channel_ == nullptr || channel_->arm()) (void)::poll(waits, 3, 100);
       if (channel_ != nullptr) channel_->disarm();
       std::uint64_t rung = 0;
       if ((waits[0].revents & POLLIN) != 0) (void)::eventfd_read(stop_.get(), &rung);
@@ -109,7 +122,7 @@ class FakeDataplane {
     host::BellPair bell;
     RR_CHECK(host::make_bell(bell));
     notice_ = host::Descriptor{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    auto channel = host::ControlChannel::create(std::move(bell.ringer));
+    auto channel = host::ControlChannel::create(std::move(bell.ringer), started_config_);
     RR_CHECK(channel.ok());
     auto offer = host::make_message<host::ControlOffer>();
     offer.version = host::kControlVersion;
@@ -122,15 +135,40 @@ class FakeDataplane {
     channel_ = std::move(*channel);
   }
 
+  // As a dataplane that does what it is told.
+  void apply(const host::ControlCommand& command) {
+    using host::ControlCommandKind;
+    const auto rows = std::span{report_->links}.first(report_->link_count);
+    if (command.kind == ControlCommandKind::kRemovePeer) {
+      const auto kept = std::remove_if(rows.begin(), rows.end(), [&](const auto& row) {
+        return row.peer == NodeId{command.node};
+      });
+      report_->link_count = static_cast<std::uint64_t>(kept - rows.begin());
+    } else if (command.kind == ControlCommandKind::kAddPeer) {
+      host::PeerParameters parameters;
+      std::memcpy(&parameters, command.payload, sizeof parameters);
+      NodeReport::LinkRow& row = report_->links[report_->link_count++];
+      row = {};
+      row.peer = NodeId{command.node};
+      row.address = Ipv4Address{parameters.address};
+      row.port = parameters.port;
+    } else if (command.kind == ControlCommandKind::kSetDeadAfter) {
+      report_->dead_after = milliseconds(static_cast<std::int64_t>(command.value));
+    } else if (command.kind == ControlCommandKind::kSetIdle) {
+      report_->idle = static_cast<IdlePolicy>(command.value);
+    }
+  }
+
   void serve() {
     const std::lock_guard lock(mutex_);
-    if (has_report_) channel_->write_report(*report_);
+    if (keeps_time_) report_->time = monotonic_now();
     channel_->write_applications(*applications_);
     host::ControlCommand command;
     while (channel_->poll_command(command)) {
       commands_.push_back(command);
       const Reply reply = handler_ ? handler_(command) : Reply{};
       if (!reply.answered) continue;
+      if (reply.result == host::ControlResult::kDone) apply(command);
       host::ControlEvent event{};
       event.kind = host::ControlEventKind::kResult;
       event.request = command.request;
@@ -138,6 +176,7 @@ class FakeDataplane {
       event.value = reply.value;
       RR_CHECK(channel_->post_event(event));
     }
+    if (has_report_) channel_->write_report(*report_);
     for (const auto& event : events_) RR_CHECK(channel_->post_event(event));
     events_.clear();
     for (const auto& [packet, bytes] : packets_) channel_->capture(packet, bytes);
@@ -146,12 +185,13 @@ class FakeDataplane {
   }
 
   NodeId node_;
+  std::string started_config_;
   host::Descriptor listener_, client_, stop_, notice_;
   std::unique_ptr<host::ControlChannel> channel_;
   std::atomic<bool> is_stopped_{false};
   std::mutex mutex_;
   Handler handler_;
-  bool has_report_ = false;
+  bool has_report_ = false, keeps_time_ = false;
   std::unique_ptr<NodeReport> report_ = std::make_unique<NodeReport>();
   std::unique_ptr<host::ApplicationsReport> applications_ =
       std::make_unique<host::ApplicationsReport>();

@@ -1,6 +1,9 @@
 // The whole control process against a dataplane made of the real channel: what each method answers,
 // held against the interface's description, and what happens when the dataplane dies and returns.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <fstream>
@@ -14,7 +17,8 @@
 #include "fake_dataplane.h"
 #include "rpc_client.h"
 #include "spdlog/sinks/null_sink.h"
-#include "temporary_directory.h"
+#include "tests/temporary_directory.h"
+#include "tools/ringroad/filter_text.h"
 
 namespace ringroad::control {
 namespace {
@@ -30,7 +34,7 @@ constexpr NodeId kOne{1}, kTwo{2}, kThree{3};
 
 class ProcessTest : public testing::Test {
  protected:
-  ProcessTest() {
+  explicit ProcessTest(const std::string& group = "") {
     std::ofstream(path_) << Json{
         {"local_node", {{"node_id", 1}, {"bind_address", "10.0.1.1"}}},
         {"cluster_nodes",
@@ -39,7 +43,7 @@ class ProcessTest : public testing::Test {
         {"security", {{"tls", {{"enabled", false}}}}},
         {"ports", {{{"kind", "memif"}, {"socket", "@fabric"}}}},
         {"host", {{"socket", directory_ / "node-1.sock"}}},
-        {"control", {{"socket", directory_ / "control.sock"}, {"group", ""}}},
+        {"control", {{"socket", directory_ / "control.sock"}, {"group", group}}},
         {"metrics", {{"listen", ""}}}};
     const auto config = read_config(path_);
     RR_CHECK(config.ok());
@@ -57,7 +61,12 @@ class ProcessTest : public testing::Test {
 
   // A dataplane whose links to nodes 2 and 3 are up, and a program attached to it.
   void start_dataplane() {
-    dataplane_ = std::make_unique<FakeDataplane>(directory_ / "node-1.sock");
+    prepare_report();
+    launch_dataplane();
+    ASSERT_TRUE(becomes_true([this] { return links_up() == 2; }));
+  }
+
+  void prepare_report() {
     report_.time = monotonic_now();
     report_.started = report_.time - seconds(60);
     report_.port_up = true;
@@ -69,21 +78,31 @@ class ProcessTest : public testing::Test {
     report_.links[1].peer = kThree;
     for (int i = 0; i < 2; ++i) {
       auto& link = report_.links[static_cast<std::size_t>(i)];
+      link.address = Ipv4Address{0x0a000102u + static_cast<std::uint32_t>(i)};
+      link.port = kUdpPortDefault;
       link.state = LinkState::kUp;
       link.since = report_.started;
       link.statistics.smoothed_rtt = microseconds(40);
       link.statistics.round_trip.record(40'000, 100);
       link.statistics.outcomes[1] = 5;
     }
+    report_.dead_after = seconds(1);
+    report_.idle = IdlePolicy::kAdaptive;
     report_.stack.drops[static_cast<std::size_t>(DropReason::kUdpChecksum)] = 3;
+  }
+
+  void launch_dataplane(const std::string& started_config = "",
+                        FakeDataplane::Handler handler = {}) {
+    dataplane_ = std::make_unique<FakeDataplane>(directory_ / "node-1.sock", kOne, started_config);
+    dataplane_->on_command(std::move(handler));
     dataplane_->set_report(report_);
+    dataplane_->keep_time(true);
     auto applications = std::make_unique<host::ApplicationsReport>();
     applications->count = 1;
     applications->rows[0].application_id = 7;
     applications->rows[0].attached = static_cast<std::uint64_t>(report_.started.count);
     std::memcpy(applications->rows[0].name, "gen\xff", 4);  // a program may call itself anything
     dataplane_->set_applications(*applications);
-    ASSERT_TRUE(becomes_true([this] { return links_up() == 2; }));
   }
 
   Json call(const std::string& method, const Json& params = Json::object()) {
@@ -98,10 +117,27 @@ class ProcessTest : public testing::Test {
     return answer.contains("error") ? answer["error"]["data"]["kind"].get<std::string>()
                                     : answer.dump();
   }
+  // What the dataplane was told to change, in words.
+  std::vector<std::string> told() {
+    std::vector<std::string> words;
+    for (const auto& command : dataplane_->commands()) {
+      const std::string node = std::to_string(command.node);
+      if (command.kind == ControlCommandKind::kAddPeer) words.push_back("add " + node);
+      if (command.kind == ControlCommandKind::kRemovePeer) words.push_back("remove " + node);
+      if (command.kind == ControlCommandKind::kSetIdle) words.push_back("idle");
+      if (command.kind == ControlCommandKind::kSetDeadAfter) words.push_back("dead after");
+    }
+    return words;
+  }
+  // The first of what node.status names as different from the configuration.
+  std::string gap() {
+    const Json gaps = call("node.status")["config_gaps"];
+    return gaps.empty() ? "" : gaps[0].get<std::string>();
+  }
   int links_up() { return call("node.status")["links_up"].get<int>(); }
   bool is_attached() { return call("node.status")["dataplane"]["attached"].get<bool>(); }
 
-  test::TemporaryDirectory directory_;
+  TemporaryDirectory directory_;
   std::string path_ = directory_ / "node1.json";
   asio::io_context loop_{1};
   Log log_{std::make_shared<spdlog::sinks::null_sink_st>(), {}};
@@ -155,6 +191,7 @@ TEST_F(ProcessTest, AnswersEveryMethodThatOnlyTells) {
 
 TEST_F(ProcessTest, CountsByTheSecond) {
   start_dataplane();
+  dataplane_->keep_time(false);
   // Each look finds a report of a second later, with a thousand messages more.
   ASSERT_TRUE(becomes_true([this] {
     report_.time = report_.time + milliseconds(10);
@@ -213,6 +250,33 @@ TEST_F(ProcessTest, OutlivesItsDataplaneAndAttachesToTheNext) {
   MetricsSnapshot snapshot;
   process_->snapshot(snapshot);
   EXPECT_EQ(snapshot.attachments, 2u);
+}
+
+TEST_F(ProcessTest, CallsANodeDownWhoseDataplaneStandsStillUntilItGoesOn) {
+  start_dataplane();
+  const auto state = [this] { return call("node.status")["state"].get<std::string>(); };
+  dataplane_->keep_time(false);
+  report_.time = monotonic_now() - seconds(30);
+  dataplane_->set_report(report_);
+  ASSERT_TRUE(becomes_true([&] { return state() == "down"; })) << state();
+  const Json status = call("cluster.status");
+  EXPECT_EQ(status["nodes"][0]["state"], "down");
+  EXPECT_EQ(status["nodes"][1]["state"], "unknown") << "who stands still sees nobody";
+  ASSERT_EQ(status["problems"].size(), 1u) << status["problems"];
+  EXPECT_NE(status["problems"][0]["text"].get<std::string>().find("has not moved for 30 s"),
+            std::string::npos)
+      << status["problems"];
+  for (const auto& [method, params] : {std::pair<const char*, Json>{"ping", {{"peer_id", 2}}},
+                                       {"link.reset", {{"peer_id", 2}}},
+                                       {"capture.start", Json::object()}}) {
+    const Json answer = call(method, params);
+    EXPECT_EQ(kind_of(answer), "unreachable") << method;
+    EXPECT_NE(answer.dump().find("has not moved"), std::string::npos) << method << answer;
+  }
+
+  dataplane_->keep_time(true);
+  EXPECT_TRUE(becomes_true([&] { return state() != "down"; }));
+  EXPECT_TRUE(call("capture.start").contains("link_type"));
 }
 
 TEST_F(ProcessTest, TakesNoDataplaneOfAnotherNode) {
@@ -281,6 +345,83 @@ TEST_F(ProcessTest, CountsEventsThatNoDataplaneOfItsBuildPosts) {
   EXPECT_TRUE(is_attached());
 }
 
+// A dataplane that runs on while the file was edited and control was down: node 2 has moved, node 3
+// is new, node 4 is gone, and both settings differ.
+TEST_F(ProcessTest, BringsADataplaneThatDiffersToTheConfiguration) {
+  prepare_report();
+  report_.links[0].address = Ipv4Address{0x0a000163u};
+  report_.links[1].peer = NodeId{4};
+  report_.dead_after = milliseconds(50);
+  report_.idle = IdlePolicy::kPoll;
+  launch_dataplane();
+  const std::vector<std::string> steps = {"remove 2", "remove 4",   "add 2",
+                                          "add 3",    "dead after", "idle"};
+  EXPECT_TRUE(becomes_true([&] { return told() == steps; })) << testing::PrintToString(told());
+  ASSERT_TRUE(becomes_true([this] { return call("link.list")["links"].size() == 2; }));
+  const Json links = call("link.list")["links"];
+  EXPECT_EQ(links[0]["address"], "10.0.1.2");
+  EXPECT_EQ(links[1]["address"], "10.0.1.3");
+  EXPECT_EQ(gap(), "");
+  // Two looks later, since links that are up are told to once a look, nothing more was changed.
+  prepare_report();
+  dataplane_->set_report(report_);
+  EXPECT_TRUE(becomes_true([this] {
+    return std::ranges::count(dataplane_->commands(), ControlCommandKind::kSend,
+                              &host::ControlCommand::kind) >= 4;
+  }));
+  EXPECT_EQ(told(), steps);
+}
+
+TEST_F(ProcessTest, NamesWhatTheDataplaneWouldNotChange) {
+  prepare_report();
+  report_.link_count = 1;
+  launch_dataplane("", [](const host::ControlCommand& command) -> FakeDataplane::Reply {
+    return {.result = command.kind == ControlCommandKind::kAddPeer ? ControlResult::kNoRoom
+                                                                   : ControlResult::kDone};
+  });
+  EXPECT_TRUE(becomes_true([this] {
+    return gap().starts_with(
+        "its dataplane differs from the configuration: adding node 3: memory for another peer");
+  })) << gap();
+  const Json problems = call("cluster.status")["problems"];
+  EXPECT_TRUE(std::ranges::any_of(problems, [](const Json& problem) {
+    return problem["text"].get<std::string>().find("adding node 3") != std::string::npos;
+  })) << problems;
+}
+
+TEST_F(ProcessTest, NamesWhatTakesARestartOfTheDataplane) {
+  const auto config = read_config(path_);
+  NodeConfig started = *config;
+  started.limits.queue_messages = 4'096;
+  started.cluster_name = "renamed";  // control's to tell, and so no difference
+  started.host.group = "staff";
+  prepare_report();
+  launch_dataplane(print_config(started));
+  EXPECT_TRUE(becomes_true([this] {
+    return gap() ==
+           "/host/group, /limits/queue_messages change only at a restart of ringroad-dataplane";
+  })) << gap();
+  dataplane_.reset();
+  launch_dataplane(print_config(*config));
+  EXPECT_TRUE(becomes_true([this] { return is_attached() && gap().empty(); })) << gap();
+}
+
+TEST_F(ProcessTest, ReadsTheFileAgainWhenADataplaneAttaches) {
+  Json document = Json::parse(std::ifstream(path_));
+  document["cluster_nodes"].push_back({{"node_id", 4}, {"endpoints", {{{"address", "10.0.1.4"}}}}});
+  std::ofstream(path_) << document;
+  start_dataplane();
+  EXPECT_TRUE(becomes_true([this] { return told() == std::vector<std::string>{"add 4"}; }));
+  EXPECT_EQ(call("cluster.members")["members"].size(), 4u);
+  EXPECT_EQ(call("config.get")["version"], 2);
+  dataplane_.reset();
+  std::ofstream(path_) << "{";
+  ASSERT_TRUE(becomes_true([this] { return !is_attached(); }));
+  start_dataplane();
+  EXPECT_NE(gap().find("its configuration file is wrong"), std::string::npos) << gap();
+  EXPECT_EQ(call("cluster.members")["members"].size(), 4u) << "what was read before is in force";
+}
+
 TEST_F(ProcessTest, AppliesAConfigurationAtTheDataplane) {
   start_dataplane();
   Json document = Json::parse(std::ifstream(path_));
@@ -309,6 +450,30 @@ TEST_F(ProcessTest, AppliesAConfigurationAtTheDataplane) {
   EXPECT_EQ(call("config.check", {{"document", Json::object()}})["ok"], false);
 }
 
+class GroupProcessTest : public ProcessTest {
+ protected:
+  GroupProcessTest() : ProcessTest("nogroup") {}
+};
+
+TEST_F(GroupProcessTest, DeniesMembersOfTheGroupWhatIsTheOwners) {
+  if (::geteuid() != 0) GTEST_SKIP() << "another user is needed, and only root can become one";
+  start_dataplane();
+  ASSERT_EQ(::chmod((directory_ / ".").c_str(), 0755), 0);
+  Json document = Json::parse(std::ifstream(path_));
+  document["eal_extra"] = {"-d", "evil.so"};
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::setgid(65'534) != 0 || ::setuid(65'534) != 0) ::_exit(3);
+    TestClient client(directory_ / "control.sock");
+    const Json answer = client.call("config.apply", {{"document", document}});
+    ::_exit(answer.dump().find("\"denied\"") != std::string::npos ? 0 : 4);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  EXPECT_EQ(call("config.apply", {{"document", document}})["version"], 2) << "root may";
+}
+
 // Ethernet, IPv4, UDP to the port.
 std::vector<std::byte> packet_to(std::uint16_t port) {
   std::vector<std::byte> bytes(60);
@@ -323,11 +488,10 @@ std::vector<std::byte> packet_to(std::uint16_t port) {
 
 TEST_F(ProcessTest, CapturesWhatTheFilterLetsThrough) {
   start_dataplane();
-  const Json wrong = client_->call("capture.start", {{"filter", "udp prot 1"}});
-  EXPECT_EQ(wrong["error"]["code"], -32602) << wrong;
   EXPECT_EQ(kind_of(call("capture.stop")), "not_found");
   EXPECT_EQ(kind_of(call("capture.start", {{"port", 1}})), "not_found");
-  const Json params = {{"filter", "udp port 8801"}, {"packets_max", 2}, {"snap_bytes", 60}};
+  const Json params = {
+      {"program", *cli::compile_filter("udp port 8801")}, {"packets_max", 2}, {"snap_bytes", 60}};
   EXPECT_EQ(call("capture.start", params)["link_type"], 1);
   TestClient other(directory_ / "control.sock");
   EXPECT_EQ(kind_of(other.call("capture.start")), "conflict");
@@ -357,6 +521,35 @@ TEST_F(ProcessTest, CapturesWhatTheFilterLetsThrough) {
   EXPECT_EQ(end["params"]["filtered"], 1);
 }
 
+// Instructions and no text: nothing is compiled or looked up here, and no program can run for ever.
+TEST_F(ProcessTest, TakesNoFilterThatCouldHoldItUp) {
+  start_dataplane();
+  constexpr unsigned kLoad = 0x28, kJump = 0x05, kReturn = 0x06, kStore = 0x02;
+  const Json end = {kReturn, 0, 0, 1}, load = {kLoad, 0, 0, 12};
+  const struct {
+    const char* what;
+    Json program;
+  } kWrong[] = {
+      {"a text with a host's name", "host www.example.org"},
+      {"no end", {load}},
+      {"a jump to itself", {{kJump, 0, 0, 0xffffffff}, end}},
+      {"a jump back", {load, {kJump, 0, 0, 0xfffffffe}, end}},
+      {"a jump out of it", {{kJump, 0, 0, 1}, end}},
+      {"a write outside its memory", {{kStore, 0, 0, 99}, end}},
+      {"a code too large", {{0x10000, 0, 0, 0}, end}},
+      {"no instruction", {{kLoad, 0, 0}, end}},
+      {"too many", std::vector<Json>(PacketFilter::kInstructionsMax + 1, end)},
+      {"what libpcap loops for", *cli::compile_filter("ip6 protochain 17")},
+  };
+  for (const auto& wrong : kWrong) {
+    const Json answer = client_->call("capture.start", {{"program", wrong.program}});
+    EXPECT_EQ(answer["error"]["code"], -32602) << wrong.what << answer;
+  }
+  EXPECT_EQ(client_->call("capture.start", {{"filter", "host x"}})["error"]["code"], -32602);
+  const Json most = std::vector<Json>(PacketFilter::kInstructionsMax, end);
+  EXPECT_EQ(call("capture.start", {{"program", most}})["link_type"], 1);
+}
+
 TEST_F(ProcessTest, EndsACaptureWithItsTimeItsClientOrItsDataplane) {
   start_dataplane();
   call("capture.start", {{"seconds_max", 0.01}});
@@ -372,6 +565,28 @@ TEST_F(ProcessTest, EndsACaptureWithItsTimeItsClientOrItsDataplane) {
       << "whoever started the one before is gone";
   dataplane_.reset();
   EXPECT_EQ(Json::parse(client_->line().value_or("{}"))["params"]["reason"], "dataplane gone");
+}
+
+TEST_F(ProcessTest, EndsACaptureThatMayStartLateAndOneThatWasLeft) {
+  start_dataplane();
+  // The dataplane's own state, and whether it answers.
+  std::atomic<bool> is_capturing{false}, answers{false};
+  dataplane_->on_command([&](const host::ControlCommand& command) -> FakeDataplane::Reply {
+    if (command.kind == ControlCommandKind::kStopCapture) is_capturing = false;
+    if (command.kind != ControlCommandKind::kStartCapture) return {};
+    if (is_capturing) return {.result = ControlResult::kExists};
+    is_capturing = true;
+    return {.answered = answers};
+  });
+  const Nanos begun = monotonic_now();
+  EXPECT_EQ(kind_of(call("capture.start")), "timed_out");
+  EXPECT_LT(monotonic_now() - begun, seconds(5)) << "the CLI waits no longer than that";
+  EXPECT_TRUE(becomes_true([&] { return !is_capturing; }));
+
+  is_capturing = answers = true;
+  EXPECT_TRUE(call("capture.start").contains("link_type"));
+  EXPECT_TRUE(is_capturing);
+  dataplane_.reset();
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
 #include <sstream>
 #include <thread>
@@ -14,11 +15,12 @@
 #include "asio/steady_timer.hpp"
 #include "asio/use_awaitable.hpp"
 #include "becomes_true.h"
+#include "control/rpc/seats.h"
 #include "control/rpc/server.h"
 #include "dataplane/host/listener.h"
 #include "rpc_client.h"
 #include "spdlog/sinks/ostream_sink.h"
-#include "temporary_directory.h"
+#include "tests/temporary_directory.h"
 
 namespace ringroad::control {
 namespace {
@@ -26,6 +28,10 @@ namespace {
 using Json = nlohmann::json;
 using test::becomes_true;
 using test::TestClient;
+
+const std::string kStatus = R"({"jsonrpc":"2.0","id":1,"method":"node.status"})";
+const std::string kPing = R"({"jsonrpc":"2.0","id":1,"method":"ping","params":{"peer_id":2}})"
+                          "\n";
 
 // Answers every method with what it was asked; "ping" waits until told to go on, "rpc.discover"
 // answers a megabyte.
@@ -45,6 +51,7 @@ class Echo final : public RpcHandler {
     }
     co_return Json{{"method", method}, {"params", params}};
   }
+  bool serves(const RpcClient&) const override { return false; }
   void on_hung_up(const RpcClient&) override { ++hung_up; }
   void open() { gate_.cancel(); }
 
@@ -77,7 +84,7 @@ class Rpc : public testing::Test {
     return client.line().value_or("no answer");
   }
 
-  test::TemporaryDirectory directory_;
+  TemporaryDirectory directory_;
   std::string path_ = directory_ / "run/control.sock";
   asio::io_context loop_{1};
   std::ostringstream logged_;
@@ -168,13 +175,20 @@ TEST_F(Rpc, TakesNoLineLongerThanAMegabyte) {
 
 TEST_F(Rpc, WaitsOnlySoLongForTheEndOfALine) {
   start({.line_patience = milliseconds(50)});
-  TestClient client(path_), silent(path_);
+  TestClient silent(path_), client(path_);
+  EXPECT_NE(ask(silent, kStatus), "no answer");
   client.send("{\"jsonrpc\":");
   EXPECT_TRUE(client.is_hung_up());
   EXPECT_EQ(server_->counts().closed_slow, 1u);
-  EXPECT_TRUE(Json::parse(ask(silent, R"({"jsonrpc":"2.0","id":1,"method":"node.status"})"))
-                  .contains("result"))
-      << "to say nothing is no fault";
+  EXPECT_TRUE(Json::parse(ask(silent, kStatus)).contains("result"))
+      << "to say nothing more is no fault";
+}
+
+TEST_F(Rpc, WaitsOnlySoLongForTheFirstRequest) {
+  start({.line_patience = milliseconds(50)});
+  TestClient client(path_);
+  EXPECT_TRUE(client.is_hung_up());
+  EXPECT_EQ(server_->counts().closed_slow, 1u);
 }
 
 TEST_F(Rpc, HangsUpOnWhoDoesNotReadInTime) {
@@ -213,22 +227,53 @@ TEST_F(Rpc, TakesNoMoreRequestsThanMayBeUnderWay) {
   EXPECT_EQ(answered, 40u);
 }
 
-TEST_F(Rpc, RefusesMoreConnectionsThanItHasRoomFor) {
-  start({.connections_max = 2});
-  TestClient first(path_), second(path_);
-  const std::string request = R"({"jsonrpc":"2.0","id":1,"method":"node.status"})";
-  ask(first, request);
-  ask(second, request);
-  TestClient third(path_);
-  EXPECT_EQ(Json::parse(third.line().value_or("{}"))["error"]["data"]["kind"], "busy");
-  EXPECT_TRUE(third.is_hung_up());
-  EXPECT_EQ(server_->counts().refused, 1u);
-  first.hang_up();
-  EXPECT_TRUE(becomes_true([&] { return echo_.hung_up >= 1; }));
-  EXPECT_TRUE(becomes_true([&] {
-    TestClient fourth(path_);
-    return Json::parse(ask(fourth, request)).contains("result");
-  }));
+TEST_F(Rpc, TakesABatchOnlyWhenAllOfItFindsRoom) {
+  start();
+  TestClient client(path_);
+  for (int i = 0; i < 20; ++i) client.send(kPing);
+  ASSERT_TRUE(becomes_true([this] { return echo_.waiting == 20; }));
+  Json batch = Json::array();
+  for (int i = 0; i < 20; ++i) {
+    batch.push_back({{"jsonrpc", "2.0"}, {"id", i}, {"method", "app.list"}});
+  }
+  client.send(batch.dump() + "\n" + kPing);
+  // Another connection's answer comes after ours would have, had it been taken.
+  TestClient other(path_);
+  for (int i = 0; i < 3; ++i) ask(other, kStatus);
+  EXPECT_EQ(server_->counts().requests, 23u) << "the batch waits";
+  asio::post(loop_, [this] { echo_.open(); });
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(client.line());
+  EXPECT_EQ(Json::parse(client.line().value_or("[]")).size(), 20u);
+}
+
+// Two rounds of silent connections and a few that ask: a caller gets in all the same, and whoever
+// has something under way stays.
+TEST_F(Rpc, LetsAnotherInWhenAllConnectionsAreTaken) {
+  start({.connections_max = 4});
+  TestClient busy(path_), first(path_), second(path_), third(path_);
+  busy.send(kPing);
+  ASSERT_TRUE(becomes_true([this] { return echo_.waiting == 1; }));
+  for (TestClient* client : {&first, &second, &third, &first}) ask(*client, kStatus);
+  TestClient fourth(path_);
+  EXPECT_TRUE(Json::parse(ask(fourth, kStatus)).contains("result"));
+  EXPECT_TRUE(second.is_hung_up()) << "silent for longest of those with nothing under way";
+  EXPECT_EQ(server_->counts().displaced, 1u);
+  std::vector<std::unique_ptr<TestClient>> silent;
+  for (int i = 0; i < 8; ++i) silent.push_back(std::make_unique<TestClient>(path_));
+  TestClient caller(path_);
+  EXPECT_TRUE(Json::parse(ask(caller, kStatus)).contains("result"));
+  asio::post(loop_, [this] { echo_.open(); });
+  EXPECT_TRUE(Json::parse(busy.line().value_or("{}")).contains("result"));
+}
+
+TEST(Seats, TheUserWithMostLosesAnIdleOneThatWasSilentLongest) {
+  const Seat root{.user = 0, .is_busy = false, .last_active = 1};
+  const Seat busy{.user = 7, .is_busy = true, .last_active = 2};
+  const Seat late{.user = 7, .is_busy = false, .last_active = 9};
+  const Seat idle{.user = 7, .is_busy = false, .last_active = 4};
+  EXPECT_EQ(choose_displaced(std::array{root, busy, late, idle}), 3u);
+  EXPECT_EQ(choose_displaced(std::array{root, busy, busy}), 1u) << "whatever the other has to do";
+  EXPECT_EQ(choose_displaced(std::array{busy, root}), 1u);
 }
 
 TEST_F(Rpc, ReplacesASocketNobodyListensAtAndNoOther) {

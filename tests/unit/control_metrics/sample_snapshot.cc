@@ -41,6 +41,7 @@ void fill_node(NodeReport& report) {
                  .send_ring_full = 58,
                  .send_too_long = 59,
                  .link_changes = 60};
+  report.control = {.commands = 81, .answers = 82, .unanswered = 83, .messages_refused = 84};
   report.port_up = true;
   report.port_since = seconds(4'910);
   report.buffers = 8'192;
@@ -109,6 +110,7 @@ std::unique_ptr<MetricsSnapshot> attached_node() {
   snapshot->attachments = 2;
   snapshot->rpc_connections = 3;
   snapshot->rpc_refused = 4;
+  snapshot->rpc_displaced = 6;
   snapshot->rpc_requests = 5;
   snapshot->rpc_errors = 6;
   snapshot->events = 7;

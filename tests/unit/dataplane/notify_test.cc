@@ -10,8 +10,9 @@
 
 #include <array>
 #include <cstring>
-#include <filesystem>
 #include <string>
+
+#include "tests/temporary_directory.h"
 
 namespace ringroad {
 namespace {
@@ -20,10 +21,7 @@ namespace {
 class FakeManager {
  public:
   explicit FakeManager(const char* watchdog_microseconds) {
-    std::string folder = (std::filesystem::temp_directory_path() / "rr-notify-XXXXXX").string();
-    EXPECT_NE(mkdtemp(folder.data()), nullptr);
-    folder_ = folder;
-    const std::string path = folder_ + "/notify";
+    const std::string path = directory_ / "notify";
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     EXPECT_LT(path.size(), sizeof address.sun_path);
@@ -38,8 +36,6 @@ class FakeManager {
     unsetenv("WATCHDOG_USEC");
     unsetenv("WATCHDOG_PID");
     if (socket_ >= 0) close(socket_);
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
   }
   FakeManager(const FakeManager&) = delete;
   FakeManager& operator=(const FakeManager&) = delete;
@@ -57,7 +53,7 @@ class FakeManager {
   }
 
  private:
-  std::string folder_;
+  TemporaryDirectory directory_;
   int socket_ = -1;
 };
 

@@ -2,6 +2,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <optional>
@@ -17,7 +18,7 @@ class Connect : public testing::Test {
     Config c;
     c.role = role;
     c.id = id;
-    c.socket_path = directory.file("memif.sock");
+    c.socket_path = directory / "memif.sock";
     c.log2_ring_size = 4;
     return c;
   }
@@ -30,7 +31,7 @@ class Connect : public testing::Test {
            received == pattern(100, 5);
   }
 
-  SocketDirectory directory;
+  TemporaryDirectory directory;
   Nanos now{1};
 };
 
@@ -166,7 +167,7 @@ TEST_F(Connect, SecondSlaveOfOneIdIsRefusedUntilTheFirstLeaves) {
 }
 
 TEST_F(Connect, LeftoverSocketFileIsTakenOver) {
-  const std::string path = directory.file("memif.sock");
+  const std::string path = directory / "memif.sock";
   {
     const int fd = ::socket(AF_UNIX, SOCK_SEQPACKET, 0);
     sockaddr_un address{};
@@ -186,7 +187,7 @@ TEST_F(Connect, LeftoverSocketFileIsTakenOver) {
 }
 
 TEST_F(Connect, LiveSocketOfAnotherOwnerIsLeftAlone) {
-  const std::string path = directory.file("memif.sock");
+  const std::string path = directory / "memif.sock";
   const int fd = ::socket(AF_UNIX, SOCK_SEQPACKET, 0);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -203,16 +204,16 @@ TEST_F(Connect, LiveSocketOfAnotherOwnerIsLeftAlone) {
 }
 
 TEST_F(Connect, BadConfigurationsNameTheValueAndTheMend) {
-  std::ofstream(directory.file("file")) << "not a socket";
+  std::ofstream(directory / "file") << "not a socket";
   const auto refused = [](Config c, const std::string& text) {
     const auto made = Interface::create(c);
     EXPECT_FALSE(made.ok());
     EXPECT_TRUE(mentions(made.status(), text)) << made.status();
   };
   Config c = config(Role::kMaster);
-  c.socket_path = directory.file("file");
+  c.socket_path = directory / "file";
   refused(c, "is no socket");
-  c.socket_path = directory.file("nowhere/memif.sock");
+  c.socket_path = directory / "nowhere/memif.sock";
   refused(c, "mkdir -p");
   c.socket_path = "/tmp/" + std::string(200, 'x');
   refused(c, "at most 107");

@@ -2,11 +2,9 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,24 +12,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "drivers/memif/interface.h"
+#include "tests/temporary_directory.h"
 
 namespace ringroad::memif {
 
 using Bytes = std::vector<std::byte>;
-
-// A directory of this test's own, removed with it.
-class SocketDirectory {
- public:
-  SocketDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "memif-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~SocketDirectory() { std::filesystem::remove_all(path_); }
-  std::string file(const std::string& name) const { return absl::StrCat(path_, "/", name); }
-
- private:
-  std::string path_;
-};
 
 inline std::unique_ptr<Interface> make_interface(const Config& config) {
   auto made = Interface::create(config);
@@ -75,7 +60,7 @@ inline bool receive_one(Interface& to, Bytes* packet, std::uint32_t capacity = 1
 struct Pair {
   explicit Pair(std::uint16_t log2_ring_size = 10, std::uint32_t buffer_bytes = 2'048) {
     Config config;
-    config.socket_path = directory.file("memif.sock");
+    config.socket_path = directory / "memif.sock";
     config.log2_ring_size = log2_ring_size;
     config.buffer_bytes = buffer_bytes;
     config.role = Role::kMaster;
@@ -91,7 +76,7 @@ struct Pair {
                       [this] { return master->is_connected() && slave->is_connected(); });
   }
 
-  SocketDirectory directory;
+  TemporaryDirectory directory;
   Nanos now{1};
   std::unique_ptr<Interface> master, slave;
 };

@@ -2,6 +2,7 @@
 // hand through its shared segment.
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <functional>

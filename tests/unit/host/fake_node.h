@@ -4,14 +4,11 @@
 #pragma once
 
 #include <poll.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <deque>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -20,6 +17,7 @@
 #include <vector>
 
 #include "dataplane/host/host_server.h"
+#include "tests/temporary_directory.h"
 
 namespace ringroad::host::test {
 
@@ -36,19 +34,6 @@ inline bool eventually(const std::function<bool()>& condition) {
   }
   return true;
 }
-
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    char name[] = "/tmp/rr-host-XXXXXX";
-    path_ = ::mkdtemp(name);
-  }
-  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 // What a peer's link does with a message.
 struct FakePeer {

@@ -16,6 +16,7 @@
 
 #include "hugepages/mempool.h"
 #include "hugepages/topology.h"
+#include "tests/temporary_directory.h"
 
 namespace ringroad {
 namespace {
@@ -180,11 +181,9 @@ TEST(Eal, PoolErrorsSayWhatToChange) {
 }
 
 TEST(Eal, LcoresFollowThePlanAndNothingIsLeftBehind) {
-  const std::filesystem::path folder =
-      std::filesystem::path(::testing::TempDir()) / ("eal-" + std::to_string(getpid()));
-  std::filesystem::create_directories(folder);
+  const TemporaryDirectory folder;
   in_child([&] {
-    setenv("TMPDIR", folder.c_str(), 1);
+    setenv("TMPDIR", folder.path().c_str(), 1);
     const auto before = allowed_cpus();
     bool good = true;
     {
@@ -198,8 +197,7 @@ TEST(Eal, LcoresFollowThePlanAndNothingIsLeftBehind) {
     }
     return good && expect(*allowed_cpus() == *before, "the affinity mask is given back");
   });
-  EXPECT_TRUE(std::filesystem::is_empty(folder)) << "EAL's runtime directory is gone";
-  std::filesystem::remove_all(folder);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path())) << "EAL's runtime directory is gone";
 }
 
 TEST(Eal, AFailureCarriesEalsOwnWords) {

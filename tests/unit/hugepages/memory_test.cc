@@ -10,6 +10,7 @@
 
 #include "hugepages/mempool.h"
 #include "hugepages/text.h"
+#include "tests/temporary_directory.h"
 
 namespace ringroad {
 namespace {
@@ -107,14 +108,9 @@ TEST(MemoryPlan, DescribesItself) {
 class FakeMachine : public ::testing::Test {
  protected:
   void SetUp() override {
-    root_ =
-        fs::path(::testing::TempDir()) /
-        (std::string("machine-") + ::testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(root_);
     write("proc/meminfo", "MemTotal:       16000000 kB\nMemFree: 1 kB\nMemAvailable: 8192000 kB\n");
     write("proc/mounts", "proc /proc proc rw 0 0\n");
   }
-  void TearDown() override { fs::remove_all(root_); }
 
   void write(const std::string& path, const std::string& text) {
     fs::create_directories((root_ / path).parent_path());
@@ -132,7 +128,8 @@ class FakeMachine : public ::testing::Test {
     return read.ok() ? *read : MemoryOffer{};
   }
 
-  fs::path root_;
+  TemporaryDirectory directory_;
+  const fs::path root_ = directory_.path();
 };
 
 TEST_F(FakeMachine, OfferIsReadByNode) {

@@ -12,6 +12,8 @@
 #include <sstream>
 #include <string>
 
+#include "tests/temporary_directory.h"
+
 namespace ringroad {
 namespace {
 
@@ -48,16 +50,11 @@ bool contains(const std::string& text, const std::string& part) {
 class Reserve : public ::testing::Test {
  protected:
   void SetUp() override {
-    root_ =
-        fs::path(::testing::TempDir()) /
-        ("reserve-" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()));
-    fs::remove_all(root_);
     meminfo(16'000'000, 8'000'000);
     write("proc/mounts", "proc /proc proc rw 0 0\n");
     fs::create_directories(root_ / "dev");
     program("mount", "printf '%s\\n' \"$*\" > " + (root_ / "mounted").string());
   }
-  void TearDown() override { fs::remove_all(root_); }
 
   void write(const std::string& path, const std::string& text) {
     fs::create_directories((root_ / path).parent_path());
@@ -90,7 +87,8 @@ class Reserve : public ::testing::Test {
                ":$PATH RINGROAD_RESERVE_ROOT=" + root_.string() + " " + RESERVE + " " + arguments);
   }
 
-  fs::path root_;
+  TemporaryDirectory directory_;
+  const fs::path root_ = directory_.path();
 };
 
 TEST_F(Reserve, AddsWhatLacksOnEveryNode) {

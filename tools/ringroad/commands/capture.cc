@@ -14,6 +14,7 @@
 #include "tools/ringroad/capture_line.h"
 #include "tools/ringroad/commands/commands.h"
 #include "tools/ringroad/fields.h"
+#include "tools/ringroad/filter_text.h"
 #include "tools/ringroad/pcapng.h"
 #include "tools/ringroad/session.h"
 
@@ -95,8 +96,12 @@ absl::StatusOr<json> request_of(const Given& given) {
   if (!seconds.ok()) return seconds.status();
   const auto snap = given.whole("--snap", 14, 65'535, 65'535);
   if (!snap.ok()) return snap.status();
+  const auto program = compile_filter(given.text("--filter"));
+  if (!program.ok()) {
+    return absl::InvalidArgumentError(cat("--filter: ", fabric::message_of(program.status())));
+  }
   json request = {{"port", *port},
-                  {"filter", given.text("--filter")},
+                  {"program", *program},
                   {"packets_max", *count},
                   {"seconds_max", *seconds},
                   {"snap_bytes", *snap}};

@@ -28,6 +28,15 @@ std::string metrics_text(const json& answer) {
   return listen.empty() ? "not served" : cat("http://", listen, "/metrics");
 }
 
+// Where the node does not run as its configuration says, a line each.
+std::string gaps_text(const json& answer, const Look& look) {
+  std::string text;
+  for (const json& gap : list_of(answer, "config_gaps")) {
+    if (gap.is_string()) text += fact_line(look, "differs", printable(gap.get<std::string>()));
+  }
+  return text;
+}
+
 std::string node_text(const json& answer, const Look& look) {
   const std::string state = text_of(answer, "state");
   const json& control = child_of(answer, "control");
@@ -61,7 +70,7 @@ std::string node_text(const json& answer, const Look& look) {
       fact("config",
            cat(text_of(answer, "config_file"), ", version ", count_of(answer, "config_version"),
                ", idle policy ", text_of(answer, "idle"))),
-      loops_table(answer, look));
+      gaps_text(answer, look), loops_table(answer, look));
 }
 
 absl::StatusOr<ExitCode> show_node(Session& session, const Given&) {

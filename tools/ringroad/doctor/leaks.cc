@@ -1,9 +1,11 @@
 // What was left behind: packet buffers nobody gives back, hugepages of programs that are gone,
-// sockets nobody listens at.
+// sockets nobody listens at. Only what is certain is called left: what another user's program may
+// use, and we may not look at, is told as unknown.
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <set>
+#include <sstream>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -61,19 +63,47 @@ std::vector<std::string> hugepage_folders(const Machine& machine) {
   return folders;
 }
 
-// Files below the folder that some process, of those we may look at, has mapped.
-std::set<std::string> mapped_files(const Machine& machine, const std::string& folder) {
-  std::set<std::string> files;
-  for (const std::string& process : machine.list("/proc")) {
-    if (!parse_number(process)) continue;
-    for (const std::string& line : machine.read_lines(absl::StrCat("/proc/", process, "/maps"))) {
+// Whether a process whose maps cannot be read may have some: those of another user, not kernel
+// threads and those that have ended.
+bool may_map_files(const Machine& machine, const std::string& process) {
+  if (!machine.exists(process)) return false;
+  const auto status = machine.read(process + "/status");
+  return !status || absl::StrContains(*status, "VmSize");
+}
+
+// Whether other users' processes are not even listed.
+bool hides_processes(const Machine& machine) {
+  for (const std::string& line : machine.read_lines("/proc/mounts")) {
+    const auto fields = words_of(line);
+    const bool is_proc = fields.size() >= 4 && fields[1] == "/proc";
+    if (is_proc && absl::StrContains(fields[3], "hidepid=")) return !machine.exists("/proc/1");
+  }
+  return false;
+}
+
+struct Mapped {
+  std::set<std::string> files;  // all that processes have mapped
+  bool is_all = true;           // false: there are processes that we may not look at
+};
+
+Mapped mapped_files(const Machine& machine) {
+  Mapped mapped;
+  mapped.is_all = !hides_processes(machine);
+  for (const std::string& id : machine.list("/proc")) {
+    if (!parse_number(id)) continue;
+    const std::string process = "/proc/" + id;
+    const auto maps = machine.read(process + "/maps");
+    if (!maps) {
+      if (may_map_files(machine, process)) mapped.is_all = false;
+      continue;
+    }
+    std::istringstream lines(*maps);
+    for (std::string line; std::getline(lines, line);) {
       const std::size_t path = line.find('/');  // the last field; none before it has a slash
-      if (path != std::string::npos && line.compare(path, folder.size(), folder) == 0) {
-        files.insert(line.substr(path));
-      }
+      if (path != std::string::npos) mapped.files.insert(line.substr(path));
     }
   }
-  return files;
+  return mapped;
 }
 
 }  // namespace
@@ -105,16 +135,20 @@ void check_leaked_buffers(const Machine& machine, Findings& findings) {
 void check_left_hugepages(const Machine& machine, Findings& findings) {
   std::vector<std::string> left;
   for (const std::string& folder : hugepage_folders(machine)) {
-    const auto names = machine.list(folder);
-    if (names.empty()) continue;
-    const auto mapped = mapped_files(machine, folder);
-    for (const std::string& name : names) {
-      const std::string path = absl::StrCat(folder, "/", name);
+    for (const std::string& name : machine.list(folder)) {
       // DPDK's names: <prefix>map_<number>. Ringroad itself makes none.
-      if (absl::StrContains(name, "map_") && !mapped.contains(path)) left.push_back(path);
+      if (absl::StrContains(name, "map_")) left.push_back(absl::StrCat(folder, "/", name));
     }
   }
+  Mapped mapped;
+  if (!left.empty()) mapped = mapped_files(machine);
+  std::erase_if(left, [&](const std::string& path) { return mapped.files.contains(path); });
   if (left.empty()) return findings.ok("no hugepages of programs that are gone");
+  // Another user's program may use them: no reason to remove them, nor to be alarmed.
+  if (!mapped.is_all) {
+    return findings.ok(absl::StrCat("unknown whether a program uses ", some_of(left),
+                                    ": those of other users cannot be looked at; run it as root"));
+  }
   findings.warning(
       absl::StrCat("hugepages of a program that is gone: ", some_of(left)),
       remove_command("sudo rm", left.size() <= kNamesMax ? left : std::vector{left.front()}) +

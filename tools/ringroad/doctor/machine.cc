@@ -1,3 +1,10 @@
+// Reads the machine for the checks: once, at the start, from /proc, /sys and a few files, all below
+// one root, so that tests hand in a machine made of files.
+//
+// Nothing here judges and nothing fails: what cannot be read, since it is not there or not ours to
+// read, stays empty or "not known", and the check that wanted it says so. Files of the kernel are
+// taken as text from outside: numbers are read strictly, lines that are not as expected are passed
+// over. Nothing is written, no program is run.
 #include "tools/ringroad/doctor/machine.h"
 
 #include <unistd.h>

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -12,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/temporary_directory.h"
 #include "tools/ringroad/doctor/doctor.h"
 
 namespace ringroad::cli {
@@ -23,9 +23,7 @@ inline constexpr char kHealthyFlags[] =
 class PlantedMachine : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string path = (std::filesystem::temp_directory_path() / "rr-doctor-XXXXXX").string();
-    ASSERT_NE(mkdtemp(path.data()), nullptr);
-    examination_.root = path;
+    examination_.root = directory_.path();
     plant_cpus();
     plant_memory();
     plant_rest();
@@ -40,11 +38,6 @@ class PlantedMachine : public ::testing::Test {
                                "planted");
     ASSERT_TRUE(config.ok()) << config.status();
     examination_.config = *config;
-  }
-
-  void TearDown() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(examination_.root, ignored);
   }
 
   NodeConfig& config() { return *examination_.config; }
@@ -104,6 +97,7 @@ class PlantedMachine : public ::testing::Test {
     EXPECT_EQ(finding.mend.empty(), mend.empty()) << finding.mend;
   }
 
+  TemporaryDirectory directory_;
   Examination examination_;
 
  private:

@@ -194,6 +194,26 @@ TEST_F(Doctor, FindsHugepagesOfProgramsThatAreGone) {
   expect("left files", kOk, "no hugepages of programs that are gone");
 }
 
+TEST_F(Doctor, CallsNoHugepagesLeftWhileAProgramCannotBeLookedAt) {
+  plant("/dev/hugepages/rtemap_0", "");
+  plant("/proc/98/status", "Name:\tkthreadd\nThreads:\t1");
+  expect("left files", kWarning, "gone: /dev/hugepages/rtemap_0", "sudo rm");
+  plant("/proc/99/status", "Name:\ttestpmd\nVmSize:\t  123 kB");
+  expect("left files", kOk, "unknown whether a program uses /dev/hugepages/rtemap_0");
+  expect("left files", kOk, "run it as root");
+  plant("/proc/99/maps", "");
+  expect("left files", kWarning, "gone: /dev/hugepages/rtemap_0", "sudo rm");
+  std::filesystem::create_directories(real("/proc/97"));  // one that shows itself, and no more
+  expect("left files", kOk, "unknown whether");
+  remove("/proc/97");
+  plant("/proc/mounts",
+        "proc /proc proc rw,nosuid,hidepid=invisible 0 0\n"
+        "hugetlbfs /dev/hugepages hugetlbfs rw,pagesize=2M 0 0");
+  expect("left files", kOk, "unknown whether");
+  plant("/proc/1/maps", "");  // hidden from others, not from us
+  expect("left files", kWarning, "gone: /dev/hugepages/rtemap_0", "sudo rm");
+}
+
 TEST_F(Doctor, FindsSocketsNobodyListensAt) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;

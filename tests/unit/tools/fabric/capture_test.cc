@@ -5,10 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 
+#include "tests/temporary_directory.h"
 #include "tests/unit/tools/fabric/memory_port.h"
 
 namespace ringroad::fabric {
@@ -16,13 +16,7 @@ namespace {
 
 class CaptureTest : public testing::Test {
  protected:
-  CaptureTest() {
-    std::string pattern = testing::TempDir() + "fabric-capture-XXXXXX";
-    directory_ = mkdtemp(pattern.data());
-  }
-  ~CaptureTest() override { std::filesystem::remove_all(directory_); }
-
-  std::string path() const { return directory_ + "/a.pcap"; }
+  std::string path() const { return directory_ / "a.pcap"; }
   std::string contents() const {
     std::ifstream file(path(), std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
@@ -33,7 +27,7 @@ class CaptureTest : public testing::Test {
     return value;
   }
 
-  std::string directory_;
+  TemporaryDirectory directory_;
 };
 
 TEST_F(CaptureTest, WritesNanosecondPcapOfWholeFrames) {
@@ -128,7 +122,7 @@ TEST_F(CaptureTest, APipeNobodyEmptiesEndsTheCaptureWhileFramesPass) {
 TEST_F(CaptureTest, AnUnwritablePathIsNamed) {
   Capture capture;
   const absl::Status status =
-      capture.start({.path = directory_ + "/missing/a.pcap", .port = {}}, 1'522, {});
+      capture.start({.path = directory_ / "missing/a.pcap", .port = {}}, 1'522, {});
   EXPECT_FALSE(status.ok());
   EXPECT_NE(status.message().find("/missing/a.pcap"), absl::string_view::npos);
   EXPECT_EQ(capture.state(), CaptureState::kOff);

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include <array>
-#include <filesystem>
 
+#include "tests/temporary_directory.h"
 #include "tools/ringroad-fabric/unix_socket.h"
 
 namespace ringroad::fabric {
@@ -17,18 +17,13 @@ namespace {
 
 class ControlServerTest : public testing::Test {
  protected:
-  ControlServerTest() {
-    std::string pattern = testing::TempDir() + "fabric-control-XXXXXX";
-    directory_ = mkdtemp(pattern.data());
-    start();
-  }
+  ControlServerTest() { start(); }
   ~ControlServerTest() override {
     for (const int client : clients_) close(client);
     server_.reset();
-    std::filesystem::remove_all(directory_);
   }
 
-  std::string path() const { return directory_ + "/control.sock"; }
+  std::string path() const { return directory_ / "control.sock"; }
   void start() {
     auto server = ControlServer::create(path());
     ASSERT_TRUE(server.ok()) << server.status();
@@ -63,7 +58,7 @@ class ControlServerTest : public testing::Test {
     return recv(client, &byte, 1, 0) == 0;
   }
 
-  std::string directory_;
+  TemporaryDirectory directory_;
   std::unique_ptr<ControlServer> server_;
   std::vector<int> clients_;
   ControlServer::Handler handler_ = [](std::string_view line, Nanos) {

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <vector>
 
+#include "tests/temporary_directory.h"
 #include "tools/ringroad-gen/options.h"
 #include "tools/ringroad-gen/traffic_plan.h"
 
@@ -105,16 +106,9 @@ TEST(OptionsTest, ACountMayBeWrittenShort) {
 
 class FilesTest : public testing::Test {
  protected:
-  FilesTest() {
-    std::string pattern = testing::TempDir() + "gen-options-XXXXXX";
-    directory_ = mkdtemp(pattern.data());
-  }
-  ~FilesTest() override {
-    unsetenv("RINGROAD_LIMITS");
-    std::filesystem::remove_all(directory_);
-  }
+  ~FilesTest() override { unsetenv("RINGROAD_LIMITS"); }
   std::string write(const std::string& name, const std::string& text) const {
-    const std::string path = directory_ + "/" + name;
+    const std::string path = directory_ / name;
     std::ofstream{path} << text;
     return path;
   }
@@ -129,7 +123,7 @@ class FilesTest : public testing::Test {
     {"name": "p2p.memif.64B", "value": 12500000.0, "unit": "messages/s", "samples": 5},
     {"name": "p2p.memif.1024B", "value": 4096000000, "unit": "bytes/s", "baseline_value": null},
     {"name": "p2p.memif.4096B", "value": null, "unit": "bytes/s"}])";
-  std::string directory_;
+  TemporaryDirectory directory_;
 };
 
 TEST_F(FilesTest, TheHdrFileIsThereBeforeTheRunAndKeepsWhatWasInItUntilTheEnd) {
@@ -137,7 +131,7 @@ TEST_F(FilesTest, TheHdrFileIsThereBeforeTheRunAndKeepsWhatWasInItUntilTheEnd) {
   const auto options = std::get<Options>(read({"run", "--to", "2", "--hdr", old}));
   ASSERT_NE(options.hdr_file, nullptr);
   EXPECT_EQ(std::filesystem::file_size(old), 17U);
-  const std::string fresh = directory_ + "/new.hgrm";
+  const std::string fresh = directory_ / "new.hgrm";
   (void)read({"run", "--to", "2", "--hdr", fresh});
   EXPECT_TRUE(std::filesystem::exists(fresh));
 }

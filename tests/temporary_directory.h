@@ -1,20 +1,22 @@
-// A directory of a test's own, gone with it.
+// A directory of a test's own, gone with it and with all that is in it. Declared first in a fixture
+// it outlives whatever stands there.
 #pragma once
 
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <system_error>
 
 #include "dataplane/base/check.h"
 
-namespace ringroad::control::test {
+namespace ringroad {
 
 class TemporaryDirectory {
  public:
+  // A short name: sockets' paths have 107 bytes.
   TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "ringroad-XXXXXX").string();
-    RR_CHECK(::mkdtemp(pattern.data()) != nullptr);
-    path_ = pattern;
+    path_ = (std::filesystem::temp_directory_path() / "ringroad-XXXXXX").string();
+    RR_CHECK(::mkdtemp(path_.data()) != nullptr);
   }
   ~TemporaryDirectory() {
     std::error_code ignored;
@@ -23,10 +25,11 @@ class TemporaryDirectory {
   TemporaryDirectory(const TemporaryDirectory&) = delete;
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
 
+  const std::string& path() const { return path_; }
   std::string operator/(const std::string& name) const { return path_ + "/" + name; }
 
  private:
   std::string path_;
 };
 
-}  // namespace ringroad::control::test
+}  // namespace ringroad
