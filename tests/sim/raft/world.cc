@@ -185,6 +185,7 @@ void World::run_until(Nanos end, bool until_recovered) {
     looked_at = scheduler_.events();
     if (why_not_recovered().empty()) return;
   }
+  scheduler_.pass_until(end);
 }
 
 void World::check_history() {
@@ -193,14 +194,21 @@ void World::check_history() {
   invariants_.fail(kNoNode, "the history is not linearizable:\n" + violation->account);
 }
 
-Report World::run() {
-  Troubles troubles(*this, prng_.fork());
-  Membership membership(*this, prng_.fork());
+void World::begin() {
+  troubles_ = std::make_unique<Troubles>(*this, prng_.fork());
+  membership_ = std::make_unique<Membership>(*this, prng_.fork());
   clients_.start();
-  troubles.start();
-  membership.start();
-  const Nanos healed_at = scheduler_.now() + scenario_.trouble_time;
-  run_until(healed_at, false);
+  troubles_->start();
+  membership_->start();
+}
+
+Report World::run() {
+  begin();
+  advance(scenario_.trouble_time);
+  return finish();
+}
+
+Report World::finish() {
   if (invariants_.failure().empty()) {
     heal();
     const Nanos from = scheduler_.now();
