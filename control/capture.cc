@@ -44,7 +44,7 @@ Capture::Capture(asio::io_context& loop, DataplaneChannel& channel)
 
 Capture::~Capture() = default;
 
-asio::awaitable<DataplaneChannel::Outcome> Capture::ask_to_start(CaptureRequest request) {
+asio::awaitable<DataplaneChannel::Outcome> Capture::ask_to_start(const CaptureRequest& request) {
   host::ControlCommand command{};
   command.kind = host::ControlCommandKind::kStartCapture;
   const host::CaptureParameters parameters{.snap_bytes = request.snap_bytes,

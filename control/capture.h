@@ -51,7 +51,8 @@ class Capture {
  private:
   struct Running;
 
-  asio::awaitable<DataplaneChannel::Outcome> ask_to_start(CaptureRequest request);
+  // `request` outlives the answer.
+  asio::awaitable<DataplaneChannel::Outcome> ask_to_start(const CaptureRequest& request);
   void tell_to_stop();
   void end(const char* reason);
 

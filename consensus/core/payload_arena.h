@@ -3,10 +3,11 @@
 // driver may hold more, so that a payload can be sent or written straight from here while the log
 // has already moved on.
 //
-// Small payloads share chunks of 64 KiB, filled from front to back; a freed chunk is kept for the
-// next one. Chunks are aligned to their size, so that a payload's address names its chunk. A larger
-// payload has a chunk to itself, returned at once. Owned by one Log; references are not atomic and
-// are taken and dropped only by the thread that drives it.
+// Small payloads share chunks of 256 KiB, filled from front to back; a freed chunk is kept for the
+// next one, and the one being filled begins anew as soon as nothing in it is referenced, so that a
+// log that is compacted often stays within the cache. Chunks are aligned to their size, so that a
+// payload's address names its chunk. A larger payload has one to itself, returned at once. Owned by
+// one Log; references are not atomic and are taken and dropped only by the thread that drives it.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +16,7 @@
 #include <cstring>
 #include <new>
 #include <span>
+#include <utility>
 
 #include "dataplane/base/check.h"
 
@@ -22,13 +24,13 @@ namespace ringroad::raft {
 
 class PayloadArena {
  public:
-  static constexpr std::size_t kChunkBytes = 64 * 1024;
+  static constexpr std::size_t kChunkBytes = 256 * 1024;
 
   PayloadArena() = default;
   PayloadArena(const PayloadArena&) = delete;
   PayloadArena& operator=(const PayloadArena&) = delete;
   ~PayloadArena() {
-    if (current_ != nullptr) drop(current_);
+    if (current_ != nullptr) drop(std::exchange(current_, nullptr));
     while (free_ != nullptr) {
       Chunk* chunk = free_;
       free_ = chunk->next_free;
@@ -84,7 +86,7 @@ class PayloadArena {
       return reinterpret_cast<std::byte*>(own) + kHeaderBytes;
     }
     if (current_ == nullptr || current_->used_bytes + bytes > kChunkBytes) {
-      if (current_ != nullptr) drop(current_);
+      if (current_ != nullptr) drop(std::exchange(current_, nullptr));
       current_ = take_chunk();
     }
     std::byte* place = reinterpret_cast<std::byte*>(current_) + current_->used_bytes;
@@ -115,7 +117,10 @@ class PayloadArena {
 
   void drop(Chunk* chunk) {
     RR_CHECK(chunk->references > 0);
-    if (--chunk->references > 0) return;
+    if (--chunk->references > 0) {
+      if (chunk == current_ && chunk->references == 1) chunk->used_bytes = kHeaderBytes;
+      return;
+    }
     if (!chunk->is_shared) {
       std::free(chunk);
       return;

@@ -10,9 +10,10 @@
 
 namespace ringroad::scenarios {
 
-std::uint64_t number(absl::string_view text) {
+std::uint64_t number(absl::string_view text, std::uint64_t max) {
   std::uint64_t n = 0;
   if (!absl::SimpleAtoi(text, &n)) throw BadCommand(absl::StrCat("\"", text, "\" is no number"));
+  if (n > max) throw BadCommand(absl::StrCat(n, " is more than ", max));
   return n;
 }
 

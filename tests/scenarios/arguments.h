@@ -20,7 +20,7 @@ class BadCommand : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-std::uint64_t number(absl::string_view text);
+std::uint64_t number(absl::string_view text, std::uint64_t max = ~std::uint64_t{0});
 bool truth(absl::string_view text);  // true, false, 1, 0, t, f
 NodeId node_id(absl::string_view text);
 

@@ -1,6 +1,8 @@
 #include "comparison.h"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -35,21 +37,27 @@ bool stabilizes(const Command& command) {
          absl::StrContains(command.input, "\nstabilize");
 }
 
+// All that is known of a node, so that the first line that differs tells enough.
+std::vector<std::string> lines_of(const NodeView& view) {
+  std::vector<std::string> lines = {absl::StrCat("HardState ", view.hard_state),
+                                    absl::StrCat("SoftState ", view.soft_state),
+                                    absl::StrCat("Snapshot ", view.snapshot)};
+  lines.push_back("has stored");
+  for (const auto& [index, entry] : view.log) lines.push_back(entry);
+  lines.push_back("has applied");
+  for (const auto& [index, entry] : view.applied) lines.push_back(entry);
+  return lines;
+}
+
+// Nothing is known of a node that no batch was told of.
 std::optional<std::string> states_difference(const std::map<std::string, NodeView>& expected,
                                              const std::map<std::string, NodeView>& actual) {
-  for (const auto& [name, view] : expected) {
-    const auto found = actual.find(name);
-    const NodeView is = found == actual.end() ? NodeView{} : found->second;
-    if (is != view) {
-      return absl::StrCat("  node ", name, " is expected to reach\n    ", view.describe(),
-                          "\n  but reached\n    ", is.describe(), "\n");
-    }
-  }
-  for (const auto& [name, view] : actual) {
-    if (!expected.contains(name) && view != NodeView{}) {
-      return absl::StrCat("  nothing is expected of node ", name, ", which reached\n    ",
-                          view.describe(), "\n");
-    }
+  std::map<std::string, std::pair<NodeView, NodeView>> both;
+  for (const auto& [name, view] : expected) both[name].first = view;
+  for (const auto& [name, view] : actual) both[name].second = view;
+  for (const auto& [name, views] : both) {
+    const auto found = first_difference(lines_of(views.first), lines_of(views.second));
+    if (found) return absl::StrCat("  the state that node ", name, " has reached:\n", *found);
   }
   return std::nullopt;
 }

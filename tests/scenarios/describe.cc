@@ -156,7 +156,9 @@ std::string describe(const HeldMessage& held, absl::string_view indent) {
                                   message_name(m.type), " Term:", m.term.value,
                                   " Log:", m.log_term.value, "/", applied ? 0 : m.index.value);
   if (m.reject) absl::StrAppend(&text, " Rejected (Hint: ", m.reject_hint.value, ")");
-  if (m.commit.value != 0) absl::StrAppend(&text, " Commit:", m.commit.value);
+  const raft::Index commit =
+      m.type == raft::MessageType::kAppendResponse ? m.known_commit : m.commit;
+  if (commit.value != 0) absl::StrAppend(&text, " Commit:", commit.value);
   if (m.type == raft::MessageType::kSnapshotResponse) {
     absl::StrAppend(&text, " Chunk:", m.chunk_offset);
   }

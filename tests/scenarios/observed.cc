@@ -315,10 +315,6 @@ class OutputReader {
   Section section_ = Section::kNone;
 };
 
-std::string last_of(const std::map<std::uint64_t, std::string>& entries) {
-  return entries.empty() ? "none" : entries.rbegin()->second;
-}
-
 }  // namespace
 
 std::optional<std::string> progress_line(absl::string_view line) {
@@ -339,13 +335,6 @@ std::optional<std::string> progress_line(absl::string_view line) {
     }
   }
   return absl::StrJoin(kept, " ");
-}
-
-std::string NodeView::describe() const {
-  return absl::StrCat("HardState ", hard_state, " | ", soft_state, " | ", log.size(),
-                      " entries, the last ", last_of(log), " | applied ", applied.size(),
-                      ", the last ", last_of(applied),
-                      snapshot.empty() ? "" : absl::StrCat(" | Snapshot ", snapshot));
 }
 
 Observed Observer::observe(const Command& command, absl::string_view output) {

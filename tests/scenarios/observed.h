@@ -25,7 +25,6 @@ struct NodeView {
   std::string snapshot;
 
   bool operator==(const NodeView&) const = default;
-  std::string describe() const;
 };
 
 // What one output adds.

@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <utility>
+#include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "arguments.h"
 #include "datadriven.h"
+#include "node_options.h"
 
 namespace ringroad::scenarios {
 namespace {
@@ -18,148 +21,11 @@ using Handler = absl::Status (*)(Environment&, const Command&);
 
 Node& first_node(Environment& env, const Command& c) { return env.node(node_id(word(c, 0))); }
 
-// The defaults of etcd's interaction tests: no limits, and none of what is optional.
-raft::Config plain_config() {
-  raft::Config config;
-  config.timeout_step = kTick;
-  config.election_timeout = kTick * 3;
-  config.heartbeat_interval = kTick;
-  config.pre_vote = false;
-  config.check_quorum = false;
-  config.step_down_on_removal = false;
-  config.hand_over_on_removal = false;
-  config.append_bytes_max = raft::kNoLimit;
-  config.append_entries_max = ~std::uint32_t{0};
-  config.inflight_messages_max = 1024;
-  return config;
-}
-
-raft::ReadMode read_mode(absl::string_view text) {
-  if (text == "safe") return raft::ReadMode::kSafe;
-  if (text == "lease-based" || text == "lease") return raft::ReadMode::kLease;
-  throw BadCommand(absl::StrCat("read-only is safe or lease-based, not \"", text, "\""));
-}
-
-raft::ZoneLossPolicy zone_loss(absl::string_view text) {
-  if (text == "wait") return raft::ZoneLossPolicy::kWait;
-  if (text == "degrade") return raft::ZoneLossPolicy::kDegrade;
-  throw BadCommand(absl::StrCat("zone-loss is wait or degrade, not \"", text, "\""));
-}
-
-// The i-th value is node i + 1's.
-template <typename Array>
-void assign(Array& array, const std::vector<std::string>& values) {
-  if (values.size() >= array.size()) throw BadCommand("there can be 64 nodes");
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const std::uint64_t n = number(values[i]);
-    if (n > 255) throw BadCommand("zones and priorities go up to 255");
-    array[i + 1] = typename Array::value_type{static_cast<std::uint8_t>(n)};
-  }
-}
-
-struct Option {
-  absl::string_view key;
-  void (*set)(NodeTemplate&, const std::vector<std::string>& values);
-};
-
-// `values` has at least one, and the first is the only one where one is meant.
-constexpr std::array kOptions = {
-    Option{"voters",
-           [](NodeTemplate& t, const auto& values) {
-             for (const auto& v : values) t.machine.snapshot.conf.voters.insert(node_id(v));
-           }},
-    Option{"learners",
-           [](NodeTemplate& t, const auto& values) {
-             for (const auto& v : values) t.machine.snapshot.conf.learners.insert(node_id(v));
-           }},
-    Option{"index",
-           [](NodeTemplate& t, const auto& values) {
-             t.machine.snapshot.index = raft::Index{number(values[0])};
-           }},
-    Option{"content", [](NodeTemplate& t, const auto& values) { t.machine.content = values[0]; }},
-    Option{"inflight",
-           [](NodeTemplate& t, const auto& values) {
-             t.config.inflight_messages_max = static_cast<std::uint32_t>(number(values[0]));
-           }},
-    Option{"max-inflight-bytes",
-           [](NodeTemplate& t, const auto& values) {
-             t.config.inflight_bytes_max = number(values[0]);
-           }},
-    Option{"max-committed-size-per-ready",
-           [](NodeTemplate& t, const auto& values) {
-             t.config.applying_bytes_max = number(values[0]);
-           }},
-    Option{"async-storage-writes",
-           [](NodeTemplate& t, const auto& values) {
-             t.config.async_storage_writes = truth(values[0]);
-           }},
-    Option{"prevote",
-           [](NodeTemplate& t, const auto& values) { t.config.pre_vote = truth(values[0]); }},
-    Option{"checkquorum",
-           [](NodeTemplate& t, const auto& values) { t.config.check_quorum = truth(values[0]); }},
-    Option{"read-only",
-           [](NodeTemplate& t, const auto& values) { t.config.read_mode = read_mode(values[0]); }},
-    Option{"disable-conf-change-validation",
-           [](NodeTemplate& t, const auto& values) {
-             t.config.validate_conf_changes = !truth(values[0]);
-           }},
-    Option{"step-down-on-removal",
-           [](NodeTemplate& t, const auto& values) {
-             t.config.step_down_on_removal = truth(values[0]);
-           }},
-    Option{"election-tick",
-           [](NodeTemplate& t, const auto& values) {
-             t.config.election_timeout = kTick * static_cast<std::int64_t>(number(values[0]));
-           }},
-    Option{"heartbeat-tick",
-           [](NodeTemplate& t, const auto& values) {
-             t.config.heartbeat_interval = kTick * static_cast<std::int64_t>(number(values[0]));
-           }},
-    Option{"hand-over-on-removal",
-           [](NodeTemplate& t, const auto& values) {
-             t.config.hand_over_on_removal = truth(values[0]);
-           }},
-    Option{
-        "forward-proposals",
-        [](NodeTemplate& t, const auto& values) { t.config.forward_proposals = truth(values[0]); }},
-    Option{"append-entries",
-           [](NodeTemplate& t, const auto& values) {
-             t.config.append_entries_max = static_cast<std::uint32_t>(number(values[0]));
-           }},
-    Option{
-        "append-bytes",
-        [](NodeTemplate& t, const auto& values) { t.config.append_bytes_max = number(values[0]); }},
-    Option{"uncommitted-bytes",
-           [](NodeTemplate& t, const auto& values) {
-             t.config.uncommitted_bytes_max = number(values[0]);
-           }},
-    Option{"snapshot-bytes",
-           [](NodeTemplate& t, const auto& values) { t.snapshot_bytes = number(values[0]); }},
-    Option{"snapshot-chunk-bytes",
-           [](NodeTemplate& t, const auto& values) {
-             t.config.snapshot_chunk_bytes_max = static_cast<std::uint32_t>(number(values[0]));
-           }},
-    Option{"zones", [](NodeTemplate& t, const auto& values) { assign(t.config.zones, values); }},
-    Option{"zone-loss",
-           [](NodeTemplate& t, const auto& values) { t.config.zone_loss = zone_loss(values[0]); }},
-    Option{"priorities",
-           [](NodeTemplate& t, const auto& values) { assign(t.config.priorities, values); }},
-};
+// What any scenario needs, and far from where sums overflow.
+constexpr std::uint64_t kTicksMax = 1'000'000'000'000;
 
 absl::Status add_nodes(Environment& env, const Command& c) {
-  NodeTemplate as{.config = plain_config(), .machine = {}, .snapshot_bytes = 0};
-  for (const Argument& argument : c.arguments) {
-    if (argument.values.empty()) continue;
-    const auto* option = std::ranges::find(kOptions, absl::string_view(argument.key), &Option::key);
-    if (option == kOptions.end()) {
-      throw BadCommand(absl::StrCat(
-          "add-nodes knows no \"", argument.key, "=\", only ",
-          absl::StrJoin(kOptions, ", ",
-                        [](std::string* out, const Option& o) { absl::StrAppend(out, o.key); })));
-    }
-    option->set(as, argument.values);
-  }
-  return env.add_nodes(number(word(c, 0)), as);
+  return env.add_nodes(number(word(c, 0), kNodesMax), node_template(c));
 }
 
 // Runs `work` for each node named, under a headline of its own if there are several.
@@ -272,12 +138,12 @@ absl::Status report_snapshot(Environment& env, const Command& c) {
 }
 
 absl::Status set_timeout(Environment& env, const Command& c) {
-  const auto ticks = static_cast<std::int64_t>(number(value(c, "timeout")));
-  first_node(env, c).raft->set_election_timeout(kTick * ticks);
+  const std::uint64_t ticks = number(value(c, "timeout"), kTicksMax);
+  first_node(env, c).raft->set_election_timeout(kTick * static_cast<std::int64_t>(ticks));
   return absl::OkStatus();
 }
 
-absl::Status tick(Environment& env, const Command& c, Nanos duration) {
+absl::Status tick_for(Environment& env, const Command& c, Nanos duration) {
   env.tick(first_node(env, c), static_cast<std::uint64_t>(duration.count / kTick.count));
   return absl::OkStatus();
 }
@@ -366,15 +232,16 @@ constexpr std::array kCommands = {
           }},
     Known{"tick",
           [](Environment& env, const Command& c) {
-            return tick(env, c, kTick * static_cast<std::int64_t>(number(word(c, 1))));
+            env.tick(first_node(env, c), number(word(c, 1), kTicksMax));
+            return absl::OkStatus();
           }},
     Known{"tick-election",
           [](Environment& env, const Command& c) {
-            return tick(env, c, first_node(env, c).config.election_timeout);
+            return tick_for(env, c, first_node(env, c).config.election_timeout);
           }},
     Known{"tick-heartbeat",
           [](Environment& env, const Command& c) {
-            return tick(env, c, first_node(env, c).config.heartbeat_interval);
+            return tick_for(env, c, first_node(env, c).config.heartbeat_interval);
           }},
     Known{"transfer-leadership", transfer_leadership},
     Known{"zone-loss",

@@ -9,7 +9,7 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tidy"))
 import tap  # pylint: disable=wrong-import-position
 
-RUNNER = sys.argv[1]
+RUNNER = os.path.abspath(sys.argv[1])
 PASSING = "add-nodes 1 voters=(1) index=2\n----\nok\n\nraft-log 1\n----\n" \
           "log is empty: first index=3, last index=2\n"
 

@@ -116,8 +116,25 @@ TEST_F(LogTest, PayloadsOutliveTheLogsOwnInterestWhileReferenced) {
   log.arena().release(data);
 }
 
+TEST_F(LogTest, PayloadsOfAChunkThatIsFullAreLeftAloneAsLongAsOneIsReferenced) {
+  PayloadArena arena;
+  const std::string most(200'000, 'm'), rest(60'000, 'r');
+  const auto copy = [&arena](const std::string& text) {
+    return arena.copy({reinterpret_cast<const std::byte*>(text.data()), text.size()});
+  };
+  const std::byte* first = copy(most);
+  const std::byte* second = copy(rest);
+  arena.release(first);
+  const std::byte* third = copy(most);  // needs another chunk
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(second), rest.size()), rest);
+  arena.release(third);
+  EXPECT_EQ(copy(most), third) << "an empty chunk begins anew";
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(second), rest.size()), rest);
+  EXPECT_EQ(arena.allocations(), 2u);
+}
+
 TEST_F(LogTest, PayloadsOfAnySizeAreCopiedWhole) {
-  for (const std::size_t size : {1u, 63u, 65'471u, 65'472u, 65'473u, 1'000'000u}) {
+  for (const std::size_t size : {1u, 63u, 262'079u, 262'080u, 262'081u, 1'000'000u}) {
     const std::string big(size, 'b');
     const Index at = log.append(Term{5}, entries(0, {0, 0}, big));
     for (const Entry& e : log.range(Index{at.value - 1}, 2)) {

@@ -164,8 +164,8 @@ TEST(Comparison, LinesOfALogAreIgnoredButInTheText) {
 }
 
 TEST(Comparison, WhetherAnswersTellTheirCommitIndexIsIgnoredButInTheText) {
-  EXPECT_EQ(passing(replaced(written(kCommands), "2->1 MsgAppResp Term:1 Log:0/11",
-                             "2->1 MsgAppResp Term:1 Log:0/11 Commit:10")),
+  EXPECT_EQ(passing(replaced(written(kCommands), "2->1 MsgAppResp Term:1 Log:0/11 Commit:10",
+                             "2->1 MsgAppResp Term:1 Log:0/11")),
             "mo");
 }
 
