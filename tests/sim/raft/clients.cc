@@ -6,8 +6,8 @@ namespace ringroad::raft::sim {
 
 namespace {
 constexpr Nanos kWayMax = milliseconds(1);  // between a client and a node
-constexpr std::uint32_t kAttemptsMax = 8;   // up to which one waits longer each time
-constexpr std::uint32_t kAttemptsMin = 4;   // before one gives up
+constexpr Nanos kPatienceMax = milliseconds(500);
+constexpr std::uint32_t kAttemptsMin = 4;  // before one gives up
 }  // namespace
 
 Clients::Clients(const Scenario& scenario, Scheduler& scheduler, Prng prng, Hooks hooks)
@@ -93,7 +93,8 @@ void Clients::attempt(Client& client) {
   scheduler_.after(some_delay(kWayMax), [this, to, request] { hooks_.deliver(to, request); });
   client.favourite = to;
   // Longer each time: a cluster that is slow must not be asked ever more.
-  scheduler_.after(scenario_.patience * std::int64_t{std::min(client.attempt, kAttemptsMax)},
+  const Nanos patience = std::min(scenario_.patience * std::int64_t{client.attempt}, kPatienceMax);
+  scheduler_.after(patience,
                    [this, &client, operation = client.operation, attempt_number = client.attempt] {
                      if (client.operation != operation || client.attempt != attempt_number) return;
                      client.favourite = kNoNode;

@@ -73,11 +73,15 @@ void Invariants::observe(NodeId node, const Raft& raft) {
   if (commit > seen.commit) on_commit(node, raft, seen.commit);
   const bool may_campaign = seen.may_campaign && seen.term == raft.term();
   seen = {raft.role(), raft.term(), commit, may_campaign};
-  last_term_ = std::max(last_term_, raft.term());
 }
 
 void Invariants::on_leader(NodeId node, const Raft& raft) {
   ++elections_;
+  last_led_ = std::max(last_led_, raft.term());
+  if (durable_[node.value].hard_state.term < raft.term()) {
+    fail(node, "durability: the leader of term " + number(raft.term().value) +
+                   " does not have that term on its disk");
+  }
   const auto [place, is_new] = leaders_.emplace(raft.term().value, node);
   if (!is_new && place->second != node) {
     fail(node, "election safety: a second leader of term " + number(raft.term().value) +
@@ -142,8 +146,26 @@ void Invariants::check_quorum_has(NodeId node, const Raft& raft, EntryId id) {
   }
 }
 
+void Invariants::on_lease(NodeId node, Term term) {
+  if (last_led_ <= term) return;
+  fail(node, "lease: held by the leader of term " + number(term.value) +
+                 " while another led term " + number(last_led_.value));
+}
+
+void Invariants::on_change(NodeId node, const Entry& entry, const Raft& raft) {
+  if (raft.role() != Role::kLeader || entry.term != raft.term()) return;
+  const Index first = std::max(next(raft.log().applied()), raft.log().first_index());
+  for (Index i = first; i < entry.index; i = next(i)) {
+    if (!raft.log().range(i, 1)[0].is_conf_change()) continue;
+    fail(node, "membership: a change at " + number(entry.index.value) + " begins before that at " +
+                   number(i.value) + " is applied");
+    return;
+  }
+}
+
 void Invariants::on_entries(NodeId node, std::span<const Entry> entries, const Raft& raft) {
   for (const Entry& e : entries) {
+    if (e.is_conf_change()) on_change(node, e, raft);
     const std::optional<Term> before = raft.log().term(previous(e.index));
     if (!before) continue;
     const Named named{*before, hash_of(e)};

@@ -167,6 +167,14 @@ void Node::tick() {
   observe();
 }
 
+void Node::observe() {
+  Invariants& invariants = around_.invariants;
+  invariants.observe(id_, *raft_);
+  if (raft_->role() != Role::kLeader || invariants.last_led() == raft_->term()) return;
+  const Nanos now = clock_.local(around_.scheduler.now());
+  if (raft_->status().lease_until > now) invariants.on_lease(id_, raft_->term());
+}
+
 void Node::follow_up() {
   if (is_following_up_) return;
   is_following_up_ = true;

@@ -133,7 +133,7 @@ class Node {
   // Clients.
   void answer_write(const Command& command);
   void answer_reads();
-  void observe() { around_.invariants.observe(id_, *raft_); }
+  void observe();
   void step(const Message& message);
 
   NodeId id_;

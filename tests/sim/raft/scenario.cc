@@ -36,6 +36,8 @@ void draw_raft(Prng& prng, Scenario& s) {
   raft.heartbeat_interval = milliseconds(pick(prng, {20, 30, 45}));
   raft.async_storage_writes = prng.below(2) == 0;
   raft.pre_vote = prng.below(4) != 0;
+  // A node whose log is too short to win can keep the others from campaigning for long.
+  if (!raft.pre_vote) s.recovery_time_max = seconds(60);
   raft.check_quorum = prng.below(4) != 0;
   if (raft.check_quorum && prng.below(2) == 0) raft.read_mode = ReadMode::kLease;
   raft.clock_drift_ppm_max = 25'000;  // the fastest against the slowest of +-1 %
