@@ -1,7 +1,7 @@
 // Replication: proposals become entries, entries reach the followers, and what a quorum has is
 // committed (thesis 3.5, 3.6, 10.2.1). A leader sends each follower what it lacks as far as its
-// window allows, and learns from the answers how far their logs agree; zones may ask for more than a
-// quorum before an entry is committed.
+// window allows, and learns from the answers how far their logs agree; zones may ask for more than
+// a quorum before an entry is committed.
 #include <algorithm>
 
 #include "consensus/core/planted.h"
