@@ -91,7 +91,7 @@ DecodeResult read_snapshot(Rest& rest, Snapshot& s) {
   const auto word = [from](std::size_t i) { return load_le<std::uint64_t>(from.data() + 8 * i); };
   const auto auto_leave = std::to_integer<std::uint8_t>(from[56]);
   if (!is_zero(from.subspan(57))) return DecodeResult::kReserved;
-  if (auto_leave > 1) return DecodeResult::kSnapshotNodes;
+  if (auto_leave > 1) return DecodeResult::kSnapshotFlag;
   s.index = Index{word(0)};
   s.term = Term{word(1)};
   s.size_bytes = word(2);
@@ -126,7 +126,7 @@ DecodeResult read_entries(Rest& rest, std::uint32_t count, std::vector<Entry>& e
 std::string_view name_of(DecodeResult result) {
   static constexpr std::array<std::string_view, kDecodeResults> kNames = {
       "ok",           "too short",    "version",        "type",          "header size",
-      "unknown flag", "no such node", "reserved bytes", "snapshot",      "snapshot's nodes",
+      "unknown flag", "no such node", "reserved bytes", "snapshot",      "snapshot's flag",
       "entries",      "entry type",   "chunk",          "trailing bytes"};
   return kNames[static_cast<std::size_t>(result)];
 }

@@ -54,7 +54,7 @@ enum class DecodeResult : std::uint8_t {
   kNode,           // from or to is no node
   kReserved,       // not zero
   kSnapshotShort,  // ends within the snapshot
-  kSnapshotNodes,  // auto_leave is no truth value
+  kSnapshotFlag,   // auto_leave is no truth value
   kEntriesShort,   // ends within the entries, or before as many as promised
   kEntryType,      // unknown
   kChunkShort,     // ends within the chunk

@@ -22,6 +22,7 @@
 #include "absl/status/statusor.h"
 #include "consensus/core/conf_change.h"
 #include "consensus/core/node_set.h"
+#include "consensus/core/planted.h"
 #include "consensus/core/quorum.h"
 
 namespace ringroad::raft {
@@ -46,7 +47,10 @@ struct Configuration {
   bool auto_leave = false;  // the leader leaves the joint configuration by itself
 
   bool joint() const { return !outgoing.empty(); }
-  JointVoters quorum() const { return {voters, outgoing}; }
+  JointVoters quorum() const {
+    if (planted(Bug::kJointOutgoingIgnored)) return {voters, {}};
+    return {planted(Bug::kLearnersVote) ? voters | learners : voters, outgoing};
+  }
   NodeSet all_voters() const { return voters | outgoing; }
   NodeSet members() const { return voters | outgoing | learners; }
   // One node that decides alone.

@@ -1,5 +1,6 @@
 // Elections: who may ask for votes, who grants them, and when a leader gives up (thesis 3.4, 3.6.1,
 // 4.2.3, 6.2, 6.4.1, 9.6).
+#include "consensus/core/planted.h"
 #include "consensus/core/raft.h"
 
 namespace ringroad::raft {
@@ -61,7 +62,7 @@ void Raft::campaign(Campaign kind) {
 // Thesis 4.2.3: a server that hears of a current leader within the minimum election timeout
 // neither takes up the term of a request for votes nor grants it, unless that leader wants it so.
 bool Raft::is_bound_to_leader(const Message& m) const {
-  if (m.is_transfer) return false;
+  if (m.is_transfer || planted(Bug::kLeaseNotPromised)) return false;
   const bool heard_lately = config_.check_quorum && leader_ != kNoNode &&
                             now_ - election_since_ < config_.election_timeout;
   return heard_lately || now_ < promised_until_;
@@ -75,7 +76,8 @@ void Raft::on_vote_request(const Message& m) {
   const MessageType response = is_pre ? MessageType::kPreVoteResponse : MessageType::kVoteResponse;
   const bool may_vote =
       vote_ == m.from || (vote_ == kNoNode && leader_ == kNoNode) || (is_pre && m.term > term_);
-  if (!may_vote || !log_.is_up_to_date({m.log_term, m.index})) {
+  if (!(may_vote || (planted(Bug::kVotesTwice) && leader_ == kNoNode)) ||
+      !(log_.is_up_to_date({m.log_term, m.index}) || planted(Bug::kNoUpToDateCheck))) {
     send({.type = response, .to = m.from, .term = term_, .reject = true});
     return;
   }
@@ -93,7 +95,14 @@ void Raft::on_vote_response(const Message& m) {
       role_ == Role::kPreCandidate ? MessageType::kPreVoteResponse : MessageType::kVoteResponse;
   if (m.type != awaited) return;
   tracker_.record_vote(m.from, !m.reject);
-  switch (tracker_.tally_votes().result) {
+  const VoteResult result = tracker_.tally_votes().result;
+  // The others' votes may come before its own is durable. Were it to lead by theirs alone and to
+  // lose the term in a crash, they would elect it once more in the same term, with another log.
+  const bool waits_for_own = role_ == Role::kCandidate && !tracker_.has_granted(config_.id);
+  if (result == VoteResult::kWon && waits_for_own && !planted(Bug::kLeadsBeforeOwnVoteIsDurable)) {
+    return;
+  }
+  switch (result) {
     case VoteResult::kWon:
       if (role_ == Role::kPreCandidate) {
         campaign(Campaign::kElection);

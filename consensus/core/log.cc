@@ -1,6 +1,7 @@
 // The log in memory; see log.h. Everything here is arithmetic on indexes: what is asked for out of
 // range is either an answer ("not known") or an invariant, never clipped in silence.
 #include "consensus/core/log.h"
+#include "consensus/core/planted.h"
 
 #include <algorithm>
 
@@ -34,6 +35,7 @@ std::optional<Term> Log::term(Index index) const {
 
 bool Log::is_up_to_date(EntryId candidate_last) const {
   const EntryId own = last();
+  if (planted(Bug::kUpToDateByLengthOnly)) return candidate_last.index >= own.index;
   return candidate_last.term > own.term ||
          (candidate_last.term == own.term && candidate_last.index >= own.index);
 }
@@ -117,10 +119,14 @@ Index Log::append(Term term, std::span<const Entry> proposals) {
 }
 
 std::optional<Index> Log::maybe_append(EntryId previous_entry, std::span<const Entry> entries) {
-  if (!matches(previous_entry)) return std::nullopt;
+  const bool is_unchecked = planted(Bug::kNoPreviousCheck) && previous_entry.index >= committed_ &&
+                            previous_entry.index <= last_index();
+  if (!matches(previous_entry) && !is_unchecked) return std::nullopt;
   std::size_t same = 0;
   while (same < entries.size() && matches({entries[same].term, entries[same].index})) ++same;
-  if (same < entries.size()) {
+  const bool is_kept =
+      planted(Bug::kConflictKept) && same < entries.size() && entries.back().index <= last_index();
+  if (same < entries.size() && !is_kept) {
     truncate_after(previous(entries[same].index));
     push(entries.subspan(same));
   }

@@ -7,6 +7,7 @@
 // campaigns while it has a committed change to apply.
 #include <algorithm>
 
+#include "consensus/core/planted.h"
 #include "consensus/core/raft.h"
 
 namespace ringroad::raft {
@@ -115,7 +116,7 @@ void Raft::on_transfer(const Message& m) {
 }
 
 void Raft::send_timeout_now(NodeId to) {
-  lease_forbidden_ = true;
+  lease_forbidden_ = !planted(Bug::kLeaseKeptInTransfer);
   send({.type = MessageType::kTimeoutNow, .to = to});
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "consensus/core/planted.h"
 #include "dataplane/base/check.h"
 
 namespace ringroad::raft {
@@ -131,6 +132,12 @@ void Raft::send(Message message) {
     case MessageType::kVoteResponse:
     case MessageType::kPreVoteResponse:
     case MessageType::kSnapshotResponse:
+      if (message.to != config_.id &&
+          (message.type == MessageType::kVoteResponse ? planted(Bug::kVoteNotDurable)
+                                                      : planted(Bug::kAcknowledgedBeforeFlush))) {
+        outgoing_.push_back({.message = message});
+        return;
+      }
       after_append_.push_back(message);
       return;
     default:
@@ -233,7 +240,8 @@ void Raft::tick(Nanos now) {
     tick_leader();
   } else if (is_promotable() && now_ - election_since_ >= randomized_timeout_) {
     election_since_ = now_;
-    hup(config_.pre_vote ? Campaign::kPreElection : Campaign::kElection);
+    hup(config_.pre_vote && !planted(Bug::kPreVoteSkipped) ? Campaign::kPreElection
+                                                           : Campaign::kElection);
   }
 }
 

@@ -8,6 +8,7 @@
 // have been elected, and no round is needed.
 #include <algorithm>
 
+#include "consensus/core/planted.h"
 #include "consensus/core/raft.h"
 
 namespace ringroad::raft {
@@ -24,7 +25,7 @@ StepResult Raft::on_read_index(const Message& m) {
   if (waiting_reads_.size() + pending_reads_.size() >= config_.pending_reads_max) {
     return StepResult::kReadsFull;
   }
-  if (!has_committed_in_term()) {
+  if (!has_committed_in_term() && !planted(Bug::kReadBeforeFirstCommit)) {
     waiting_reads_.push_back(read);
     return StepResult::kOk;
   }
@@ -36,7 +37,7 @@ void Raft::begin_read(PendingRead read) {
   read.index = log_.committed();
   const Configuration& configuration = tracker_.configuration();
   const bool decides_alone = configuration.singleton() && configuration.voters.contains(config_.id);
-  if (decides_alone || now_ < lease_until()) {
+  if (decides_alone || now_ < lease_until() || planted(Bug::kStaleLeaderReads)) {
     answer_read(read);
     return;
   }
@@ -112,6 +113,9 @@ Nanos Raft::lease_until() const {
   const std::uint64_t quorum_asked_at =
       committed_index(tracker_.configuration().quorum(), asked_at);
   if (quorum_asked_at == 0) return Nanos{};
+  if (planted(Bug::kLeaseWithoutDrift)) {
+    return Nanos{static_cast<std::int64_t>(quorum_asked_at)} + config_.election_timeout * 2;
+  }
   const Nanos slack =
       config_.election_timeout / 1'000'000 * std::int64_t{config_.clock_drift_ppm_max};
   return Nanos{static_cast<std::int64_t>(quorum_asked_at)} + config_.election_timeout - slack * 2;

@@ -2,6 +2,7 @@
 // as under way: entries and committed entries are not handed out twice, and neither is a message.
 #include <algorithm>
 
+#include "consensus/core/planted.h"
 #include "consensus/core/raft.h"
 #include "dataplane/base/check.h"
 
@@ -72,7 +73,7 @@ const Ready& Raft::ready() {
   ready_.committed = log_.next_committed(!config_.async_storage_writes);
   // Thesis 3.8: a vote, a term or an entry must not be lost; a commit index is found again.
   ready_.must_sync = !ready_.entries.empty() || ready_.snapshot != nullptr ||
-                     hard.term != previous_hard_state_.term ||
+                     (hard.term != previous_hard_state_.term && !planted(Bug::kTermNotDurable)) ||
                      hard.vote != previous_hard_state_.vote;
 
   ready_responses_.clear();

@@ -1,9 +1,10 @@
 // Replication: proposals become entries, entries reach the followers, and what a quorum has is
 // committed (thesis 3.5, 3.6, 10.2.1). A leader sends each follower what it lacks as far as its
-// window allows, and learns from the answers how far their logs agree; zones may ask for more than a
-// quorum before an entry is committed.
+// window allows, and learns from the answers how far their logs agree; zones may ask for more than
+// a quorum before an entry is committed.
 #include <algorithm>
 
+#include "consensus/core/planted.h"
 #include "consensus/core/raft.h"
 #include "dataplane/base/check.h"
 
@@ -22,7 +23,8 @@ StepResult Raft::on_proposal(const Message& m) {
     const auto change = decode_conf_change(entries[i].payload());
     if (!change) return StepResult::kMalformed;
     const bool joint = tracker_.configuration().joint();
-    const bool possible = pending <= log_.applied() && joint == change->leaves_joint();
+    const bool is_alone = pending <= log_.applied() || planted(Bug::kChangeBeforeLastIsApplied);
+    const bool possible = is_alone && joint == change->leaves_joint();
     if (possible || !config_.validate_conf_changes) {
       pending = Index{log_.last_index().value + i + 1};
       continue;
@@ -118,7 +120,9 @@ void Raft::broadcast_heartbeat() {
 // A follower may not yet have what is committed: it is told no more than it is known to hold.
 void Raft::send_heartbeat(NodeId to) {
   Progress& progress = tracker_.progress(to);
-  const Index commit = std::min(progress.match, log_.committed());
+  const Index commit = planted(Bug::kHeartbeatCommitsBeyondMatch)
+                           ? log_.committed()
+                           : std::min(progress.match, log_.committed());
   send({.type = MessageType::kHeartbeat,
         .to = to,
         .commit = commit,
@@ -140,7 +144,8 @@ StepResult Raft::on_append(const Message& m) {
   drop_stale_appends();
   const std::optional<Index> matched = log_.maybe_append({m.log_term, m.index}, m.entries);
   if (matched) {
-    log_.commit_to(std::min(m.commit, *matched));
+    const bool is_bound = !planted(Bug::kAppendCommitsBeyondMatch);
+    log_.commit_to(is_bound ? std::min(m.commit, *matched) : m.commit);
     send({.type = MessageType::kAppendResponse,
           .to = m.from,
           .index = *matched,
@@ -163,7 +168,7 @@ void Raft::on_append_response(const Message& m, Progress& progress) {
   if (!m.reject && m.index > log_.last_index()) return;
   progress.recent_active = true;
   note_known_commit(m);
-  if (m.reject) {
+  if (m.reject && !planted(Bug::kRejectCounted)) {
     // Thesis 3.5, end. The follower's entry at the hint has a term; where ours is higher, its log
     // cannot have the same entry, since terms only grow along a log: those need no probe.
     const Index probe = m.log_term > Term{}
@@ -246,7 +251,8 @@ void Raft::on_heartbeat_response(const Message& m, Progress& progress) {
 bool Raft::maybe_commit() {
   if (tracker_.configuration().voters.empty()) return false;
   const Index index = tracker_.committed();
-  if (index <= log_.committed() || log_.term(index) != term_) return false;
+  const bool is_own = log_.term(index) == term_ || planted(Bug::kOldTermCommittedByCounting);
+  if (index <= log_.committed() || !is_own) return false;
   log_.commit_to(index);
   return true;
 }

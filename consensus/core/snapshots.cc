@@ -6,6 +6,7 @@
 // leader makes the follower say from where it wants to go on.
 #include <algorithm>
 
+#include "consensus/core/planted.h"
 #include "consensus/core/raft.h"
 #include "dataplane/base/check.h"
 
@@ -93,9 +94,12 @@ void Raft::on_snapshot(const Message& m) {
 // That this node is no member of it is no reason: it may have been made before the node was added,
 // and the leader can make no newer one if the change that adds the node needs its vote.
 bool Raft::needs_snapshot(const Snapshot& snapshot) {
+  if (planted(Bug::kSnapshotOverNewer)) return true;
   if (snapshot.index <= log_.committed()) return false;
   if (!raft::restore(snapshot.conf).ok()) return false;
-  if (!log_.matches(snapshot.last())) return true;
+  const bool is_taken_for_match =
+      planted(Bug::kSnapshotTakenForMatch) && snapshot.index <= log_.last_index();
+  if (!log_.matches(snapshot.last()) && !is_taken_for_match) return true;
   log_.commit_to(snapshot.index);
   return false;
 }
@@ -104,7 +108,8 @@ bool Raft::needs_snapshot(const Snapshot& snapshot) {
 bool Raft::take_chunk(const Message& m, bool is_last) {
   const bool is_same = arrival_.snapshot == m.snapshot.last() && arrival_.from == m.from &&
                        arrival_.term == m.term && arrival_.size_bytes == m.snapshot.size_bytes;
-  const bool starts = m.chunk_offset == 0 && (!is_same || arrival_.offset == 0);
+  const bool starts = (m.chunk_offset == 0 && (!is_same || arrival_.offset == 0)) ||
+                      (planted(Bug::kChunkGapTaken) && !is_same);
   if (!starts && (!is_same || m.chunk_offset != arrival_.offset)) {
     const bool is_repeated = is_same && m.chunk_offset < arrival_.offset;
     send({.type = MessageType::kSnapshotResponse,

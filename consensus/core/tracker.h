@@ -57,6 +57,7 @@ class Tracker {
   void reset_votes();
   void record_vote(NodeId from, bool granted);
   Tally tally_votes() const;
+  bool has_granted(NodeId node) const { return granted_.contains(node); }
 
   // The highest index that a quorum stores, in two zones if they are set. With no voters at all,
   // the highest there is.

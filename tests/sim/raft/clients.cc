@@ -5,9 +5,9 @@
 namespace ringroad::raft::sim {
 
 namespace {
-constexpr Nanos kPatience = milliseconds(250);
 constexpr Nanos kWayMax = milliseconds(1);  // between a client and a node
-constexpr std::uint32_t kAttemptsMin = 4;   // before one gives up
+constexpr Nanos kPatienceMax = milliseconds(500);
+constexpr std::uint32_t kAttemptsMin = 4;  // before one gives up
 }  // namespace
 
 Clients::Clients(const Scenario& scenario, Scheduler& scheduler, Prng prng, Hooks hooks)
@@ -92,7 +92,9 @@ void Clients::attempt(Client& client) {
   const Request request{client.operation, client.command};
   scheduler_.after(some_delay(kWayMax), [this, to, request] { hooks_.deliver(to, request); });
   client.favourite = to;
-  scheduler_.after(kPatience,
+  // Longer each time: a cluster that is slow must not be asked ever more.
+  const Nanos patience = std::min(scenario_.patience * std::int64_t{client.attempt}, kPatienceMax);
+  scheduler_.after(patience,
                    [this, &client, operation = client.operation, attempt_number = client.attempt] {
                      if (client.operation != operation || client.attempt != attempt_number) return;
                      client.favourite = kNoNode;

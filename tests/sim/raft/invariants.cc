@@ -53,25 +53,35 @@ void Invariants::on_start(NodeId node, const Raft& raft) {
     fail(node, "restart: commit is below what the disk held");
   }
   // What was not flushed of it is found again; who led before does not.
-  seen = {Role::kFollower, raft.term(), std::min(seen.commit, raft.log().committed())};
+  seen = {Role::kFollower, raft.term(), std::min(seen.commit, raft.log().committed()), false};
   observe(node, raft);
 }
 
 void Invariants::observe(NodeId node, const Raft& raft) {
   Seen& seen = seen_[node.value];
   if (raft.term() < seen.term) fail(node, "the term went back");
+  const bool campaigns_anew = raft.role() == Role::kCandidate && raft.term() != seen.term;
+  if (campaigns_anew && pre_vote_ && seen.role != Role::kPreCandidate && !seen.may_campaign) {
+    fail(node,
+         "pre-vote: it campaigns in term " + number(raft.term().value) + " without having asked");
+  }
   const bool leads_anew =
       raft.role() == Role::kLeader && (seen.role != Role::kLeader || seen.term != raft.term());
   if (leads_anew) on_leader(node, raft);
   const Index commit = raft.log().committed();
   if (commit < seen.commit) fail(node, "commit went back");
   if (commit > seen.commit) on_commit(node, raft, seen.commit);
-  seen = {raft.role(), raft.term(), commit};
-  last_term_ = std::max(last_term_, raft.term());
+  const bool may_campaign = seen.may_campaign && seen.term == raft.term();
+  seen = {raft.role(), raft.term(), commit, may_campaign};
 }
 
 void Invariants::on_leader(NodeId node, const Raft& raft) {
   ++elections_;
+  last_led_ = std::max(last_led_, raft.term());
+  if (durable_[node.value].hard_state.term < raft.term()) {
+    fail(node, "durability: the leader of term " + number(raft.term().value) +
+                   " does not have that term on its disk");
+  }
   const auto [place, is_new] = leaders_.emplace(raft.term().value, node);
   if (!is_new && place->second != node) {
     fail(node, "election safety: a second leader of term " + number(raft.term().value) +
@@ -136,8 +146,26 @@ void Invariants::check_quorum_has(NodeId node, const Raft& raft, EntryId id) {
   }
 }
 
+void Invariants::on_lease(NodeId node, Term term) {
+  if (last_led_ <= term) return;
+  fail(node, "lease: held by the leader of term " + number(term.value) +
+                 " while another led term " + number(last_led_.value));
+}
+
+void Invariants::on_change(NodeId node, const Entry& entry, const Raft& raft) {
+  if (raft.role() != Role::kLeader || entry.term != raft.term()) return;
+  const Index first = std::max(next(raft.log().applied()), raft.log().first_index());
+  for (Index i = first; i < entry.index; i = next(i)) {
+    if (!raft.log().range(i, 1)[0].is_conf_change()) continue;
+    fail(node, "membership: a change at " + number(entry.index.value) + " begins before that at " +
+                   number(i.value) + " is applied");
+    return;
+  }
+}
+
 void Invariants::on_entries(NodeId node, std::span<const Entry> entries, const Raft& raft) {
   for (const Entry& e : entries) {
+    if (e.is_conf_change()) on_change(node, e, raft);
     const std::optional<Term> before = raft.log().term(previous(e.index));
     if (!before) continue;
     const Named named{*before, hash_of(e)};
@@ -195,6 +223,10 @@ void Invariants::on_send(NodeId node, const Message& m) {
     fail(node, "durability: an append is answered up to " + number(m.index.value) +
                    ", the disk has " + number(disk.last().value));
   }
+}
+
+void Invariants::on_receive(NodeId node, const Message& m) {
+  if (m.type == MessageType::kTimeoutNow) seen_[node.value].may_campaign = true;
 }
 
 void Invariants::on_durable(NodeId node, const Disk& disk) {

@@ -8,8 +8,12 @@
 //   state machine safety  one entry at each index is committed, applied, and leads to one state
 //   commit                never goes back, nor below what a disk held at a restart; a leader
 //                         commits by counting only entries of its own term
+//   membership            a leader begins no change before the last one is applied (4.1)
+//   leases                nobody leads a later term while a leader holds one (6.4.1)
+//   pre-vote              nobody campaigns without having asked first, but on its leader's word
 //   durability            what a vote or an answer to an append claims is on its sender's disk;
-//                         what is committed is on the disks of a quorum
+//                         what is committed is on the disks of a quorum; no disk is found
+//                         damaged that nobody damaged
 //
 // Thesis 3.2 (figure 3.2), 3.6.2, 3.8, 4.3. The first one broken is kept, as one line.
 #pragma once
@@ -28,7 +32,8 @@ namespace ringroad::raft::sim {
 
 class Invariants {
  public:
-  explicit Invariants(const Scheduler& scheduler) : scheduler_(scheduler) {}
+  Invariants(const Scheduler& scheduler, bool pre_vote)
+      : scheduler_(scheduler), pre_vote_(pre_vote) {}
 
   void fail(NodeId node, const std::string& what);
   const std::string& failure() const { return failure_; }
@@ -36,17 +41,20 @@ class Invariants {
   // The node's Raft after anything happened to it.
   void observe(NodeId node, const Raft& raft);
   void on_start(NodeId node, const Raft& raft);
+  // The leader may answer reads by its lease now.
+  void on_lease(NodeId node, Term term);
   // What is handed to the log writer: every entry that enters a log passes here.
   void on_entries(NodeId node, std::span<const Entry> entries, const Raft& raft);
   void on_apply(NodeId node, const Entry& entry, std::uint64_t digest);
   void on_machine_loaded(NodeId node, Index index, std::uint64_t digest);
   void on_send(NodeId node, const Message& message);
+  void on_receive(NodeId node, const Message& message);
   // The node's disk surely holds more.
   void on_durable(NodeId node, const Disk& disk);
 
   Index committed() const { return Index{committed_.size()}; }
   std::uint64_t elections() const { return elections_; }
-  Term last_term() const { return last_term_; }
+  Term last_led() const { return last_led_; }
 
  private:
   struct Named {  // an entry, by index and term
@@ -73,15 +81,18 @@ class Invariants {
     Role role = Role::kFollower;
     Term term;
     Index commit;
+    bool may_campaign = false;  // its leader asked it to
   };
 
   void on_leader(NodeId node, const Raft& raft);
+  void on_change(NodeId node, const Entry& entry, const Raft& raft);
   void on_commit(NodeId node, const Raft& raft, Index before);
   void check_quorum_has(NodeId node, const Raft& raft, EntryId id);
   void on_vote(NodeId node, const Message& message);
   void check_applied(NodeId node, Index index, std::uint64_t digest);
 
   const Scheduler& scheduler_;
+  bool pre_vote_;
   std::string failure_;
   std::array<Seen, kNodesMax + 1> seen_{};
   std::array<DurableLog, kNodesMax + 1> durable_{};
@@ -91,7 +102,7 @@ class Invariants {
   std::vector<Committed> committed_;                   // by index - 1
   std::vector<std::uint64_t> digests_;                 // by index - 1; 0: not applied by anyone
   std::uint64_t elections_ = 0;
-  Term last_term_;
+  Term last_led_;  // the latest term that had a leader
 };
 
 std::string to_string(EntryId id);

@@ -48,6 +48,8 @@ void Membership::turn() {
   }
   if (!world_.is_healed() && world_.scenario().troubles.has(Trouble::kMembership)) {
     change_something(leader);
+    // One that has to wait, or to be refused.
+    if (prng_.below(3) == 0) change_something(leader);
   }
 }
 

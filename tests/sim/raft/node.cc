@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "consensus/core/codec.h"
+#include "consensus/core/planted.h"
 #include "dataplane/kernels/crc32c.h"
 
 namespace ringroad::raft::sim {
@@ -55,6 +56,7 @@ void Node::start() {
   if (recovery == Recovery::kDamaged) {
     state_ = State::kDamaged;
     around_.timeline.record(id_, "finds its disk damaged");
+    around_.on_damaged(id_);
     return;
   }
   if (recovery == Recovery::kUnreadable) {
@@ -160,8 +162,17 @@ void Node::drain_inputs() {
 }
 
 void Node::tick() {
+  if (planted(Bug::kClockReadBeforePause) && !inputs_.empty()) return;
   raft_->tick(clock_.local(around_.scheduler.now()));
   observe();
+}
+
+void Node::observe() {
+  Invariants& invariants = around_.invariants;
+  invariants.observe(id_, *raft_);
+  if (raft_->role() != Role::kLeader || invariants.last_led() == raft_->term()) return;
+  const Nanos now = clock_.local(around_.scheduler.now());
+  if (raft_->status().lease_until > now) invariants.on_lease(id_, raft_->term());
 }
 
 void Node::follow_up() {
@@ -219,6 +230,7 @@ void Node::handle(NodeId from, std::span<const std::byte> bytes) {
                  std::to_string(message.entries.size()) + ", commit " +
                  std::to_string(message.commit.value) + (message.reject ? ", rejected" : ""));
   }
+  around_.invariants.on_receive(id_, message);
   step(message);
 }
 
@@ -457,8 +469,13 @@ void Node::maybe_compact() {
   });
 }
 
+// Clients and peers come by different ways: after a pause, either may be heard first.
 void Node::request(const Request& request) {
-  input([this, request] { handle(request); });
+  if (is_running() && must_wait() && prng_.below(2) == 0) {
+    inputs_.push_front([this, request] { handle(request); });
+  } else {
+    input([this, request] { handle(request); });
+  }
 }
 
 void Node::handle(const Request& request) {
@@ -497,7 +514,8 @@ void Node::answer_write(const Command& command) {
 
 void Node::answer_reads() {
   std::erase_if(reads_, [this](const Read& read) {
-    if (!read.index || *read.index > machine_.applied()) return false;
+    const bool is_applied = read.index && *read.index <= machine_.applied();
+    if (!read.index || !(is_applied || planted(Bug::kReadBeforeApplied))) return false;
     const bool is_done = *read.index != Index{};
     const Command& command = read.request.command;
     around_.reply({command.client, read.request.operation, is_done,

@@ -48,6 +48,7 @@ struct Surroundings {
   Network& network;
   std::function<void(const Reply&)> reply;
   std::function<void(NodeId)> on_stopped;  // by its disk: it has to be started again
+  std::function<void(NodeId)> on_damaged;
 };
 
 class Node {
@@ -132,7 +133,7 @@ class Node {
   // Clients.
   void answer_write(const Command& command);
   void answer_reads();
-  void observe() { around_.invariants.observe(id_, *raft_); }
+  void observe();
   void step(const Message& message);
 
   NodeId id_;

@@ -36,6 +36,8 @@ void draw_raft(Prng& prng, Scenario& s) {
   raft.heartbeat_interval = milliseconds(pick(prng, {20, 30, 45}));
   raft.async_storage_writes = prng.below(2) == 0;
   raft.pre_vote = prng.below(4) != 0;
+  // A node whose log is too short to win can keep the others from campaigning for long.
+  if (!raft.pre_vote) s.recovery_time_max = seconds(60);
   raft.check_quorum = prng.below(4) != 0;
   if (raft.check_quorum && prng.below(2) == 0) raft.read_mode = ReadMode::kLease;
   raft.clock_drift_ppm_max = 25'000;  // the fastest against the slowest of +-1 %
@@ -94,11 +96,18 @@ Scenario draw_scenario(std::uint64_t seed, Mode mode, TroubleSet allowed) {
   s.clients = 1 + static_cast<std::uint32_t>(prng.below(5));
   s.keys = pick(prng, {1u, 2u, 5u});
   s.think_us_max = pick(prng, {2'000u, 20'000u, 60'000u});
+  s.patience = milliseconds(pick(prng, {30, 100, 250}));
+  if (prng.below(3) == 0) {
+    // Many requests for one thing: whoever answers what is no longer so, is found out.
+    s.keys = 1;
+    s.clients = 5;
+    s.think_us_max = 2'000;
+  }
   s.padding_bytes_max = pick(prng, {0u, 64u, 64u, 1'000u});
   s.snapshot_every = s.troubles.has(Trouble::kCompaction) ? pick(prng, {7u, 40u, 150u}) : 1'000'000;
   s.snapshot_bytes_min = pick(prng, {0u, 1'000u});
   s.trouble_interval_us = pick(prng, {20'000u, 60'000u, 200'000u});
-  s.apply_delay_max = pick(prng, {Nanos{}, Nanos{}, milliseconds(2), milliseconds(30)});
+  s.apply_delay_max = pick(prng, {Nanos{}, Nanos{}, milliseconds(2), milliseconds(10)});
   s.wire.latency_min = microseconds(pick(prng, {20, 200}));
   s.wire.latency_max = microseconds(pick(prng, {250, 2'000, 12'000}));
   draw_raft(prng, s);

@@ -67,6 +67,7 @@ struct Scenario {
   std::uint32_t clients = 3;
   std::uint32_t keys = 3;
   std::uint32_t think_us_max = 20'000;  // between two requests of a client
+  Nanos patience = milliseconds(250);   // of a client with a node that does not answer
   std::uint32_t padding_bytes_max = 0;  // of a command
   std::uint32_t snapshot_every = 200;   // entries
   std::uint32_t snapshot_bytes_min = 0;

@@ -28,6 +28,8 @@ class Scheduler {
   }
   void after(Nanos delay, Action action) { at(now_ + delay, std::move(action)); }
 
+  // Nothing happens before `time`, which has come.
+  void pass_until(Nanos time) { now_ = std::max(now_, std::min(time, next_due())); }
   // Invariant: not empty.
   void run_next() {
     std::pop_heap(queue_.begin(), queue_.end(), Later{});

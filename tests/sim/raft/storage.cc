@@ -2,13 +2,14 @@
 
 #include <algorithm>
 
+#include "consensus/core/planted.h"
 #include "dataplane/base/check.h"
 
 namespace ringroad::raft::sim {
 
 namespace {
 
-constexpr int kReadsMax = 16;
+constexpr int kReadsMax = 24;
 
 }  // namespace
 
@@ -47,16 +48,18 @@ void Storage::read_log(LogScan& scan) {
   generation_ = scan.generation();
 }
 
-// Until two reads agree. A bit that flips on its way looks like a torn tail, which would be cut.
+// Until three reads in a row agree. A bit that flips on its way looks like a torn tail, which would
+// be cut; that the same one flips three times does not happen.
 DiskResult Storage::read_surely(const std::string& name, Bytes& file) {
   Bytes again;
   DiskResult result = disk_.read(name, file);
-  for (int i = 1; i < kReadsMax && result == DiskResult::kOk; ++i) {
+  int agreed = 1;
+  for (int i = 1; i < kReadsMax && agreed < 3 && result == DiskResult::kOk; ++i) {
     result = disk_.read(name, again);
-    if (result == DiskResult::kOk && again == file) return DiskResult::kOk;
+    agreed = again == file ? agreed + 1 : 1;
     file.swap(again);
   }
-  return result == DiskResult::kOk ? DiskResult::kError : result;
+  return result == DiskResult::kOk && agreed < 3 ? DiskResult::kError : result;
 }
 
 Recovery Storage::recover() {
@@ -78,7 +81,8 @@ Recovery Storage::recover() {
   if (result == DiskResult::kAbsent) return Recovery::kOk;
   LogScan scan(file);
   read_log(scan);
-  if (scan.at() < file.size() && scan.is_damaged()) return Recovery::kDamaged;
+  const bool is_damaged = scan.at() < file.size() && scan.is_damaged();
+  if (is_damaged && !planted(Bug::kDamageTakenForTornTail)) return Recovery::kDamaged;
 
   if (snapshot_.index > base_.id.index) {
     // The crash fell between the snapshot and the log that follows it. The entries behind it stay
@@ -154,7 +158,7 @@ void Storage::write_piece(std::uint64_t offset, std::span<const std::byte> bytes
 void Storage::queue_snapshot_file(const std::string& file, Bytes bytes, bool is_new_file) {
   using enum Operation::Kind;
   queue({.kind = kWrite, .file = file, .bytes = std::move(bytes), .is_new_file = is_new_file});
-  queue({.kind = kFlush, .file = file});
+  if (!planted(Bug::kRenameBeforeFlush)) queue({.kind = kFlush, .file = file});
   queue({.kind = kRename, .file = file, .to = "snapshot"});
   queue({.kind = kFlushDirectory});
 }
@@ -228,7 +232,10 @@ void Storage::run() {
   const Operation operation = std::move(queue_.front());
   queue_.pop_front();
   is_running_ = false;
-  if (perform(operation) != DiskResult::kOk) {
+  const DiskResult result = perform(operation);
+  const bool is_ignored =
+      planted(Bug::kFailedFlushIgnored) && operation.kind == Operation::Kind::kFlush;
+  if (result != DiskResult::kOk && !is_ignored) {
     has_failed_ = true;
     queue_.clear();
     hooks_.on_failed();

@@ -32,7 +32,7 @@ void Troubles::start() {
 NodeId Troubles::some_node() {
   // The leader is where most can go wrong.
   const NodeId leading = world_.leader();
-  if (leading != kNoNode && prng_.below(3) == 0) return leading;
+  if (leading != kNoNode && prng_.below(2) == 0) return leading;
   return NodeId{static_cast<std::uint16_t>(1 + prng_.below(world_.nodes().count()))};
 }
 
@@ -54,7 +54,7 @@ void Troubles::cause(Trouble trouble) {
       node.storage().set_tripwire(static_cast<std::uint32_t>(1 + prng_.below(12)));
       break;
     case Trouble::kTransfer:
-      node.act([to = some_node()](Raft& raft) { raft.transfer_leader(to); });
+      transfer(node);
       break;
     case Trouble::kForget:
       forget(node);
@@ -65,6 +65,19 @@ void Troubles::cause(Trouble trouble) {
     default:
       disk_trouble(trouble, node);
   }
+}
+
+// Sometimes the old leader is told nothing of what follows.
+void Troubles::transfer(Node& node) {
+  node.act([to = some_node()](Raft& raft) { raft.transfer_leader(to); });
+  if (!world_.scenario().troubles.has(Trouble::kPartition) || prng_.below(2) == 0) return;
+  world_.scheduler().after(some_time(milliseconds(2)), [this, id = node.id()] {
+    if (world_.is_healed()) return;
+    world_.note(id, "hears nobody");
+    for (const NodeId other : world_.nodes()) {
+      if (other != id) world_.network().cut(other, id);
+    }
+  });
 }
 
 // Cuts stay until the next turn of this kind mends them, or replaces them.

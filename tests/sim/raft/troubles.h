@@ -17,6 +17,7 @@ class Troubles {
  private:
   void cause(Trouble trouble);
   void partition();
+  void transfer(Node& node);
   void disk_trouble(Trouble trouble, Node& node);
   void forget(Node& node);
   NodeId some_node();

@@ -16,7 +16,7 @@ World::World(const Scenario& scenario, std::size_t lines_max)
     : scenario_(scenario),
       prng_(scenario.seed),
       timeline_(scheduler_, lines_max),
-      invariants_(scheduler_),
+      invariants_(scheduler_, scenario_.raft.pre_vote),
       clients_(
           scenario_, scheduler_, prng_.fork(),
           {.some_node =
@@ -43,12 +43,17 @@ World::~World() = default;
 
 Node& World::make_node(NodeId id) {
   nodes_.insert(id);
-  node_[id.value] =
-      std::make_unique<Node>(id,
-                             Surroundings{scenario_, scheduler_, invariants_, timeline_, *network_,
-                                          [this](const Reply& reply) { clients_.on_reply(reply); },
-                                          [this](NodeId stopped) { restart_later(stopped); }},
-                             first_members_, prng_.fork());
+  node_[id.value] = std::make_unique<Node>(
+      id,
+      Surroundings{scenario_, scheduler_, invariants_, timeline_, *network_,
+                   [this](const Reply& reply) { clients_.on_reply(reply); },
+                   [this](NodeId stopped) { restart_later(stopped); },
+                   [this](NodeId found) {
+                     if (!ruined_.contains(found)) {
+                       invariants_.fail(found, "durability: a damaged disk that nobody damaged");
+                     }
+                   }},
+      first_members_, prng_.fork());
   return node(id);
 }
 
@@ -124,6 +129,7 @@ void World::crash(NodeId id, bool power) {
     CrashFaults crash{.torn = scenario_.troubles.has(Trouble::kTornWrite)};
     const std::uint64_t proven = victim.storage().proven_bytes();
     if (may && scenario_.troubles.has(Trouble::kMisdirect)) crash.misdirect_below = proven;
+    if (may) ruined_.insert(id);
     victim.stop(crash);
     if (may && proven > 0 && scenario_.troubles.has(Trouble::kRot) && prng_.below(4) == 0) {
       victim.disk().rot("log", prng_.below(proven));
@@ -179,6 +185,7 @@ void World::run_until(Nanos end, bool until_recovered) {
     looked_at = scheduler_.events();
     if (why_not_recovered().empty()) return;
   }
+  scheduler_.pass_until(end);
 }
 
 void World::check_history() {
@@ -187,14 +194,21 @@ void World::check_history() {
   invariants_.fail(kNoNode, "the history is not linearizable:\n" + violation->account);
 }
 
-Report World::run() {
-  Troubles troubles(*this, prng_.fork());
-  Membership membership(*this, prng_.fork());
+void World::begin() {
+  troubles_ = std::make_unique<Troubles>(*this, prng_.fork());
+  membership_ = std::make_unique<Membership>(*this, prng_.fork());
   clients_.start();
-  troubles.start();
-  membership.start();
-  const Nanos healed_at = scheduler_.now() + scenario_.trouble_time;
-  run_until(healed_at, false);
+  troubles_->start();
+  membership_->start();
+}
+
+Report World::run() {
+  begin();
+  advance(scenario_.trouble_time);
+  return finish();
+}
+
+Report World::finish() {
   if (invariants_.failure().empty()) {
     heal();
     const Nanos from = scheduler_.now();

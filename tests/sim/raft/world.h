@@ -34,6 +34,9 @@ struct Report {
   Nanos recovery{};             // from healing until all were alike
 };
 
+class Membership;
+class Troubles;
+
 class World {
  public:
   // `lines_max`: of the timeline.
@@ -41,6 +44,11 @@ class World {
   ~World();
 
   Report run();
+  // The same in steps, for who has other troubles in mind: begin, let time pass, finish by healing,
+  // recovery and the check of the history.
+  void begin();
+  void advance(Nanos span) { run_until(scheduler_.now() + span, false); }
+  Report finish();
   const Timeline& timeline() const { return timeline_; }
 
   // For those who move things in it (troubles.h, membership.h).
@@ -65,7 +73,6 @@ class World {
  private:
   Node& make_node(NodeId id);
   void restart_later(NodeId id);
-  void ruin(NodeId id);
   void heal();
   bool is_recovered() const;
   std::string why_not_recovered() const;
@@ -79,11 +86,14 @@ class World {
   Invariants invariants_;
   std::unique_ptr<Network> network_;
   NodeSet nodes_;
+  NodeSet ruined_;  // whose disks may have lost what they promised
   // Every node is told, also one that joins later: what the log says of the membership are changes
   // of this.
   ConfState first_members_;
   std::array<std::unique_ptr<Node>, kNodesMax + 1> node_;
   Clients clients_;
+  std::unique_ptr<Troubles> troubles_;
+  std::unique_ptr<Membership> membership_;
   Report report_;
   bool is_healed_ = false;
 };
