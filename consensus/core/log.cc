@@ -1,10 +1,10 @@
 // The log in memory; see log.h. Everything here is arithmetic on indexes: what is asked for out of
 // range is either an answer ("not known") or an invariant, never clipped in silence.
 #include "consensus/core/log.h"
-#include "consensus/core/planted.h"
 
 #include <algorithm>
 
+#include "consensus/core/planted.h"
 #include "dataplane/base/check.h"
 
 namespace ringroad::raft {
