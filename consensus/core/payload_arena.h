@@ -7,7 +7,8 @@
 // next one, and the one being filled begins anew as soon as nothing in it is referenced, so that a
 // log that is compacted often stays within the cache. Chunks are aligned to their size, so that a
 // payload's address names its chunk. A larger payload has one to itself, returned at once. Owned by
-// one Log; references are not atomic and are taken and dropped only by the thread that drives it.
+// one Log; references are not atomic and are taken and dropped only by the thread that drives it,
+// all before the arena is destroyed.
 #pragma once
 
 #include <cstddef>

@@ -4,6 +4,7 @@
 #include <rte_ring_elem.h>
 
 #include <algorithm>
+#include <cstring>
 #include <new>
 
 #include "dataplane/base/check.h"
@@ -28,7 +29,7 @@ absl::StatusOr<std::unique_ptr<ControlChannel>> ControlChannel::create(
   StartedConfig& started = channel->shared().started_config;
   if (started_config.size() <= StartedConfig::kBytes) {
     started.length = static_cast<std::uint32_t>(started_config.size());
-    std::memcpy(started.text, started_config.data(), started_config.size());
+    std::ranges::copy(started_config, started.text);
   }
   return channel;
 }

@@ -18,6 +18,8 @@ namespace ringroad::raft::test {
 
 inline NodeId id(int n) { return NodeId{static_cast<std::uint16_t>(n)}; }
 
+// Borrows the text.
+Entry text_entry(std::string&&) = delete;
 inline Entry text_entry(const std::string& text) {
   return {.data = reinterpret_cast<const std::byte*>(text.data()),
           .size_bytes = static_cast<std::uint32_t>(text.size())};

@@ -105,9 +105,8 @@ TEST(Successors, AreNotLeftWithAVoteThatNobodyCanGive) {
   ASSERT_EQ(cluster.node(1).propose_conf_change(ConfChange{{ConfChangeType::kRemoveNode, id(1)}},
                                                 EntryType::kConfChangeV2),
             StepResult::kOk);
-  const Entry behind = text_entry("x");
-  ASSERT_EQ(cluster.node(1).propose({&behind, 1}), StepResult::kOk);
-  cluster.settle();
+  cluster.propose(1, "x");
+  ASSERT_EQ(cluster.last_result, StepResult::kOk);
   cluster.pass(milliseconds(1000));
   EXPECT_EQ(cluster.node(2).role(), Role::kLeader);
   EXPECT_FALSE(cluster.node(2).tracker().contains(id(1)));
