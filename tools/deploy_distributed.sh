@@ -7,9 +7,8 @@
 # it signals it first recognises by id and start time (tools/deploy/processes.sh). One such script
 # at a time changes a deployment; others wait for it.
 #
-# A process that was stopped (SIGSTOP, state T) is there and so counts as running: `status` says
-# whether processes live, not whether they move. That its dataplane does not move is told by
-# `ringroad cluster status` and /readyz. `stop` and `destroy` end a stopped one all the same.
+# A process that was halted (SIGSTOP, state T) is told by `status` like a dead one. `stop`, `restart`
+# and `destroy` end a halted one all the same, once their patience is over.
 #
 # Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such deployment or node, 5 something that should
 # run does not (status).
@@ -21,6 +20,8 @@ source "$tree/tools/deploy/processes.sh"
 source "$tree/tools/deploy/cluster.sh"
 # shellcheck source=tools/deploy/resources.sh
 source "$tree/tools/deploy/resources.sh"
+# shellcheck source=tools/deploy/words.sh
+source "$tree/tools/deploy/words.sh"
 
 me=deploy_distributed.sh
 exec 3>&2  # for traps: they run wherever a signal came, which may be where stderr is silenced
@@ -41,7 +42,7 @@ usage: tools/deploy_distributed.sh COMMAND [options]
 A cluster on this machine, with a fabric for its network: no NIC, hugepages or root needed.
 
   deploy --cluster-size N    make and start N nodes (1 to 64), and wait until all see one another
-  status                     what runs: a line a node; exit code 5 when something is dead
+  status                     what runs: a line a node; exit code 5 when something is dead or halted
   logs NODE [WHICH]          the end of its logs; --follow to stay
   stop NODE [WHICH]          end it
   start NODE [WHICH]         start it (again)
@@ -52,7 +53,8 @@ NODE is a node's number, or "fabric"; WHICH is "dataplane" or "control", and bot
 
 Options of deploy
   --threads T         io threads a node; given are as many as can be, and why not more is said
-  --huge-pages P      have P hugepages of 2 MB free first (needs root); nodes do without if need be
+  --huge-pages P      have P hugepages of 2 MB free first (needs root); nodes do without if need be;
+                      destroy gives back what this added
   --enable-tls        refused: encryption is not there yet
   --name NAME         the cluster's name (default: ringroad)
   --build DIR         where the programs were built (default: build)
@@ -83,6 +85,10 @@ want_number() {  # option, value, least, most
   is_between "$2" "$3" "$4" || wrong_usage "$1: \"$2\" is not a number from $3 to $4"
 }
 
+commands=(deploy status logs stop start restart destroy)
+options=(--cluster-size --huge-pages --threads --enable-tls --name --build --without-control
+  --directory --patience --dry-run --follow --help)
+
 set_option() {  # name, value
   case $1 in
     --cluster-size) want_number "$1" "$2" 1 64; cluster_size=$2 ;;
@@ -106,7 +112,7 @@ set_flag() {
     --dry-run) dry_run=true ;;
     --follow) follow=true ;;
     --without-control) with_control=false ;;
-    -*) wrong_usage "\"$1\" is not an option" ;;
+    -*) wrong_usage "\"$1\" is not an option$(meant "${1%%=*}" "${options[@]}")" ;;
     *) words+=("$1") ;;
   esac
 }
@@ -131,6 +137,10 @@ parse_arguments() {
   done
   command=${words[0]:-}
   words=("${words[@]:1}")
+  # Before its options: of a command that is none, none of them is wrong.
+  [[ -z $command || " ${commands[*]} " == *" $command "* ]] ||
+    wrong_usage "\"$command\" is not a command$(meant "$command" "${commands[@]}")" \
+      "(one of: ${commands[*]})"
   check_options
 }
 
@@ -378,11 +388,11 @@ change() {
 # describe_process NAME: sets the columns cell_pid, cell_state and cell_uptime.
 describe_process() {
   cell_pid=- cell_state=$(state_of "$1") cell_uptime=-
-  if [[ $cell_state == running ]]; then
+  if [[ $cell_state == running || $cell_state == halted ]]; then
     read_record "$1"
     cell_pid=$pid cell_uptime=$(uptime_of "$start")
   fi
-  if [[ $cell_state == dead ]]; then dead+=("$1"); fi
+  case $cell_state in dead) dead+=("$1") ;; halted) halted+=("$1") ;; esac
 }
 
 print_node() {
@@ -399,18 +409,29 @@ print_node() {
     "$cell_pid" "$cell_state" "$cell_uptime" "${metrics:--}"
 }
 
-tell_dead() {
-  local name mend
+# words_of NAME: as start, stop and restart take it.
+words_of() {
+  if [[ $1 =~ ^node-([0-9]+)-(.*)$ ]]; then echo "${BASH_REMATCH[1]} ${BASH_REMATCH[2]}"
+  else echo "$1"
+  fi
+}
+
+tell_unwell() {
+  local name
   for name in "${dead[@]}"; do
-    mend=$name
-    if [[ $name =~ ^node-([0-9]+)-(.*)$ ]]; then mend="${BASH_REMATCH[1]} ${BASH_REMATCH[2]}"; fi
     warn "$name has died; its log: $(log_of "$name")"
-    printf '  mend: tools/%s start %s\n' "$me" "$mend" >&2
+    printf '  mend: tools/%s start %s\n' "$me" "$(words_of "$name")" >&2
+  done
+  for name in "${halted[@]}"; do
+    read_record "$name"
+    warn "$name is halted (SIGSTOP): it lives, and does nothing"
+    printf '  mend: kill -CONT %s    or tools/%s restart %s\n' \
+      "$pid" "$me" "$(words_of "$name")" >&2
   done
 }
 
 status() {
-  local node dead=()
+  local node dead=() halted=()
   take_no_words
   open_deployment
   describe_process fabric
@@ -420,7 +441,7 @@ status() {
   printf '%-7s%-11s%-9s%-9s%-9s%-9s%-9s%s\n' \
     NODE DATAPLANE STATE UPTIME CONTROL STATE UPTIME METRICS
   for ((node = 1; node <= cluster_size; ++node)); do print_node "$node"; done
-  ((${#dead[@]} == 0)) || { tell_dead; exit 5; }
+  ((${#dead[@]} + ${#halted[@]} == 0)) || { tell_unwell; exit 5; }
 }
 
 logs() {
@@ -453,6 +474,4 @@ case $command in
   deploy | status | logs | destroy) "$command" ;;
   start | stop | restart) change ;;
   '') print_help >&2; exit 2 ;;
-  *) wrong_usage "\"$command\" is not a command (one of: deploy, status, logs, stop, start," \
-       "restart, destroy)" ;;
 esac

@@ -29,9 +29,11 @@ config_of() { printf '%s/node-%s.json' "$directory" "$1"; }
 # Reads KEY=value lines of the marker into the variables named; other lines are ignored.
 read_marker() {
   local key value
+  pages_before='' pages_after='' made_mount=false
   while IFS='=' read -r key value; do
     case $key in
-      cluster | cluster_size | build | sockets | with_control | made_directory | made_sockets)
+      cluster | cluster_size | build | sockets | with_control | made_directory | made_sockets | \
+        pages_before | pages_after | made_mount)
         printf -v "$key" '%s' "$value" ;;
     esac
   done <"$(marker)"
@@ -214,9 +216,10 @@ end_all() {
 # remove_directory: what deploy made, the marker last.
 remove_directory() {
   local node
-  if $dry_run; then say "would remove $directory"; return 0; fi
+  if $dry_run; then give_pages_back; say "would remove $directory"; return 0; fi
   remove_sockets
   for ((node = 1; node <= cluster_size; ++node)); do rm -f "$(config_of "$node")"*; done
+  give_pages_back
   rm -rf "$directory/processes" "$directory/logs" "$directory/tmp"
   rm -f "$(marker)"
   if $made_directory; then

@@ -39,10 +39,11 @@ read_record() {
 
 is_running() { read_record "$1" && runs "$pid" "$start"; }
 
-# state_of NAME: running; dead (it should run); stopped (on purpose, or never started).
+# state_of NAME: running; halted (by SIGSTOP); dead (it should run); stopped (on purpose, or never
+# started).
 state_of() {
   if ! read_record "$1"; then echo stopped
-  elif runs "$pid" "$start"; then echo running
+  elif runs "$pid" "$start"; then [[ $stat_state == [Tt] ]] && echo halted || echo running
   else echo dead
   fi
 }

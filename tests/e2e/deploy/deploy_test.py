@@ -106,6 +106,21 @@ def test_a_killed_process_is_told_and_started_again(scene):
         deployment.assert_nothing_left()
 
 
+def test_a_halted_process_is_told_with_its_mend(scene):
+    with Deployment(scene, fake_tree(scene)) as deployment:
+        deployment.succeed("deploy", "--cluster-size", 2)
+        pid = deployment.pid("node-2-dataplane")
+        os.kill(pid, signal.SIGSTOP)
+        shown = deployment.run("status")
+        assert_answers(shown, 5, "node-2-dataplane is halted", f"kill -CONT {pid}",
+                       "restart 2 dataplane")  # fmt: skip
+        assert any(re.match(r"2 .*halted", line) for line in shown.out), shown.tail()
+        os.kill(pid, signal.SIGCONT)
+        assert_answers(deployment.run("status"), 0)
+        deployment.succeed("destroy")
+        deployment.assert_nothing_left()
+
+
 def test_one_process_of_a_node_can_be_ended_alone(scene):
     with Deployment(scene, real_tree(scene)) as deployment:
         deployment.succeed("deploy", "--cluster-size", 2)
@@ -159,7 +174,11 @@ def test_what_is_wrong_at_the_command_line_is_told_with_its_mend(scene):
             (("status",), 3, "nothing is deployed"),
             (("stop", "1"), 3, "nothing is deployed"),
             (("destroy",), 3, "nothing is deployed"),
-            (("deplyo",), 2, "deploy"),
+            (("deplyo",), 2, 'did you mean "deploy"?'),
+            (("deploi", "--cluster-size", 3), 2, 'did you mean "deploy"?'),
+            (("frobnicate",), 2, "one of: deploy status"),
+            (("deploy", "--cluster-sise", 3), 2, 'did you mean "--cluster-size"?'),
+            (("deploy", "--cluster-sise=3"), 2, 'did you mean "--cluster-size"?'),
         ):
             shown = deployment.run(*arguments)
             assert_answers(shown, code, text, "mend: ")
@@ -201,6 +220,39 @@ def test_less_than_was_asked_for_is_said_with_its_reason(scene):
             config = json.load(file)
         assert config["memory"]["mode"] == "none" and config["cpu"]["io_lcores"] == 1, config
         deployment.succeed("destroy")
+
+
+def test_pages_it_had_reserved_are_given_back_and_those_in_use_are_not(scene):
+    pages = scene.path("machine/sys/kernel/mm/hugepages/hugepages-2048kB")
+    os.makedirs(pages)
+    os.makedirs(scene.path("machine/proc"))
+
+    def write(path, text):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def total():
+        with open(os.path.join(pages, "nr_hugepages"), encoding="utf-8") as file:
+            return int(file.read())
+
+    write(scene.path("machine/proc/meminfo"), "MemTotal: 9000000 kB\nMemAvailable: 8000000 kB\n")
+    write(scene.path("machine/proc/mounts"), "h /dev/hugepages hugetlbfs rw,pagesize=2M 0 0\n")
+    scene.environment["RINGROAD_RESERVE_ROOT"] = scene.path("machine")
+    # Free when deploy comes, free when destroy comes, what stays of 10 and the 5 added.
+    tree = fake_tree(scene)
+    for free_before, free_after, left in ((0, 15, 10), (0, 3, 12), (7, 7, 10)):
+        write(os.path.join(pages, "nr_hugepages"), "10\n")
+        write(os.path.join(pages, "free_hugepages"), f"{free_before}\n")
+        with Deployment(scene, tree) as deployment:
+            shown = deployment.succeed("deploy", "--cluster-size", 1, "--huge-pages", 5)
+            if free_before == 0:
+                assert_answers(shown, 0, "10 -> 15 pages", "destroy gives back")
+            assert total() == (15 if free_before == 0 else 10), shown.tail()
+            write(os.path.join(pages, "free_hugepages"), f"{free_after}\n")
+            shown = deployment.succeed("destroy")
+            assert total() == left, shown.tail()
+            assert (f"-> {left} hugepages" in text_of(shown)) == (free_before == 0), shown.tail()
+            deployment.assert_nothing_left()
 
 
 def test_an_id_that_is_somebody_elses_is_not_signalled(scene):
