@@ -7,8 +7,8 @@
 # it signals it first recognises by id and start time (tools/deploy/processes.sh). One such script
 # at a time changes a deployment; others wait for it.
 #
-# A process that was halted (SIGSTOP, state T) is told by `status` like a dead one. `stop`, `restart`
-# and `destroy` end a halted one all the same, once their patience is over.
+# A process that was halted (SIGSTOP, state T) is told by `status` like a dead one. `stop`,
+# `restart` and `destroy` end a halted one all the same, once their patience is over.
 #
 # Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such deployment or node, 5 something that should
 # run does not (status).
