@@ -38,8 +38,9 @@ class DataplaneListener {
   ~DataplaneListener() = default;
 };
 
-// How long a command may take: the io lcore answers most in its next pass.
-inline constexpr Nanos kCommandPatience = seconds(5);
+// How long a command may take: the io lcore answers most in its next pass. Less than the 5 s that
+// the CLI waits unless told otherwise, so that it hears how a command ended.
+inline constexpr Nanos kCommandPatience = seconds(3);
 
 class DataplaneChannel {
  public:

@@ -140,7 +140,7 @@ DIST_NET_API void dist_net_shutdown(void);
 typedef struct {
   const char* config_file; /* as for dist_net_init(), or NULL */
   const char* socket;      /* the node's socket; NULL: as the configuration or the default says */
-  const char* name;        /* up to 31 bytes, unique on the node; NULL: one is given */
+  const char* name;        /* up to 31 bytes, unique on the node; NULL: the process's */
   raft_node_id_t node_id;  /* or DIST_NET_ANY_NODE, when one of the above says it */
   uint32_t flags;          /* DIST_NET_ACCEPT_LOCAL, DIST_NET_BY_REFERENCE */
 } dist_net_options_t;

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstring>
+#include <fstream>
 
 #include "dataplane/host/host_server_impl.h"
 #include "dataplane/host/pair_layout.h"
@@ -23,6 +25,18 @@ std::string read_name(const char (&text)[kApplicationNameMax]) {
 
 void write_name(const std::string& name, char (&text)[kApplicationNameMax]) {
   std::memcpy(text, name.data(), std::min(name.size(), kApplicationNameMax - 1));
+}
+
+// What the kernel calls a process (up to 15 bytes of its file's name), of which only what is
+// harmless in a name is kept; "application" when that is nothing.
+std::string command_of(pid_t process) {
+  std::string command;
+  std::ifstream file("/proc/" + std::to_string(process) + "/comm");
+  std::getline(file, command);
+  std::erase_if(command, [](unsigned char c) {
+    return std::isalnum(c) == 0 && c != '-' && c != '_' && c != '.';
+  });
+  return command.empty() ? "application" : command.substr(0, 15);
 }
 
 }  // namespace
@@ -99,13 +113,15 @@ bool HostServer::Impl::is_name_taken(const std::string& name) const {
   });
 }
 
-// For a program that gave none. Others may have taken any name of this form, but no more names than
-// there are clients.
-std::string HostServer::Impl::free_name(std::uint16_t index) const {
-  for (std::size_t number = index;; ++number) {
-    std::string name = "application-" + std::to_string(number);
-    if (!is_name_taken(name)) return name;
+// For a program that gave none: its command, or that with a number. Others may have taken any name
+// of this form, but no more names than there are clients.
+std::string HostServer::Impl::free_name(const Client& client) const {
+  const std::string command = command_of(client.process);
+  std::string name = command;
+  for (std::size_t number = 2; is_name_taken(name); ++number) {
+    name = command + "-" + std::to_string(number);
   }
+  return name;
 }
 
 Reply HostServer::Impl::admit(Client& client, const Hello& hello) {
@@ -116,7 +132,7 @@ Reply HostServer::Impl::admit(Client& client, const Hello& hello) {
   while (index < config.limits.applications_max && indices.test(index)) ++index;
   if (index == config.limits.applications_max) return Reply::kTooMany;
   std::string name = read_name(hello.name);
-  if (name.empty()) name = free_name(index);
+  if (name.empty()) name = free_name(client);
   if (is_name_taken(name)) return Reply::kNameTaken;
   client.index = index;
   client.name = std::move(name);

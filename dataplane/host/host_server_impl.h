@@ -116,7 +116,7 @@ struct HostServer::Impl {
   bool handle(Client& client, SocketMessage& message, Nanos now);
   bool on_hello(Client& client, const Hello& hello, Nanos now);
   bool on_control_hello(Client& client, const ControlHello& hello);
-  std::string free_name(std::uint16_t index) const;
+  std::string free_name(const Client& client) const;
   bool is_name_taken(const std::string& name) const;
   Reply admit(Client& client, const Hello& hello);
   bool make_channel(Client& client);

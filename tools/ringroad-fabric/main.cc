@@ -76,6 +76,8 @@ struct ControlOptions {
 
 std::string default_control_socket() { return runtime_directory() + "/fabric-control.sock"; }
 
+constexpr int kUsage = 2;
+
 int fail(const absl::Status& status) {
   std::fprintf(stderr, "ringroad-fabric: %s\n", std::string(message_of(status)).c_str());
   return 1;
@@ -304,7 +306,11 @@ int main(int argc, char** argv) {
   ctl_command->add_flag("--json", control_options.json, "print the answer as the fabric gave it");
   ctl_command->add_option("command", control_options.words, "a command and its words; try: help")
       ->required();
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsage;
+  }
   if (ctl_command->parsed()) return ctl(control_options);
   const absl::Status status = run(run_options);
   return status.ok() ? 0 : fail(status);

@@ -5,6 +5,9 @@
 #include "tools/ringroad/fields.h"
 
 namespace ringroad::cli {
+
+using fabric::cat;
+
 namespace {
 
 absl::StatusOr<std::string> host_socket(Session& session) {
@@ -52,6 +55,11 @@ absl::StatusOr<Attachment> attach(Session& session) {
   options.socket = socket->c_str();
   dist_net_context_t* context = nullptr;
   const auto error = dist_net_open(&options, &context);
+  // Whatever it is that does not answer, a node that a program cannot attach to is unreachable.
+  if (error == DIST_NET_TIMEOUT) {
+    return absl::UnavailableError(
+        cat("the dataplane at ", *socket, " does not answer; next: ringroad cluster status"));
+  }
   if (error != DIST_NET_SUCCESS) return status_of(error);
   return Attachment{context};
 }

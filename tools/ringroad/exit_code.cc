@@ -55,13 +55,13 @@ ExitCode exit_code_of(const absl::Status& status) {
   }
 }
 
-absl::Status status_of_rpc_error(const nlohmann::json& error, std::string_view what) {
+absl::Status status_of_rpc_error(const nlohmann::json& error) {
   std::string text = text_of(error, "message");
   if (text.empty()) text = "an error without a text";
   for (const auto& fault : list_of(child_of(error, "data"), "faults")) {
     if (fault.is_string()) text += "\n  " + printable(fault.get<std::string>());
   }
-  absl::Status status{code_of(error), fabric::cat(what, ": ", text)};
+  absl::Status status{code_of(error), text};
   status.SetPayload(kAnswered, absl::Cord{});
   return status;
 }

@@ -24,9 +24,8 @@ enum class ExitCode : int {
 // Of any failure but kUnhealthy, which is no failure to answer.
 ExitCode exit_code_of(const absl::Status& status);
 
-// A JSON-RPC error object as a status whose text opens with `what`, what was asked of whom. An
-// object that is none is a failure too.
-absl::Status status_of_rpc_error(const nlohmann::json& error, std::string_view what);
+// A JSON-RPC error object as a status. An object that is none is a failure too.
+absl::Status status_of_rpc_error(const nlohmann::json& error);
 // Whether the other side answered with this, so that the connection still stands.
 bool is_rpc_error(const absl::Status& status);
 // The same error with another text.

@@ -2,6 +2,7 @@
 
 #include <pcap/pcap.h>
 
+#include <algorithm>
 #include <memory>
 
 namespace ringroad::cli {
@@ -23,6 +24,13 @@ absl::StatusOr<nlohmann::json> compile_filter(const std::string& text) {
   }
   pcap_freecode(&program);
   return rows;
+}
+
+bool asks_for_loopback(const nlohmann::json& program) {
+  constexpr unsigned kJumpIfEqual = BPF_JMP | BPF_JEQ | BPF_K;
+  return std::ranges::any_of(program, [](const nlohmann::json& row) {
+    return row[0] == kJumpIfEqual && row[3].get<std::uint32_t>() >> 24 == 127;
+  });
 }
 
 }  // namespace ringroad::cli

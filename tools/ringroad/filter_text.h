@@ -13,4 +13,8 @@ namespace ringroad::cli {
 // long as the name server does. InvalidArgument: libpcap's own words.
 absl::StatusOr<nlohmann::json> compile_filter(const std::string& text);
 
+// Whether a compiled filter compares with 127.0.0.0/8, which no packet on a port has: "host
+// localhost" does, and on many machines so does the machine's own name.
+bool asks_for_loopback(const nlohmann::json& program);
+
 }  // namespace ringroad::cli

@@ -177,7 +177,7 @@ absl::StatusOr<Parsed> parse(const Tree& tree, std::vector<std::string> words) {
   } catch (const CLI::ParseError& error) {
     return refuse(named_path(app), printable(error.what()));
   }
-  parsed.path = named_path(app);
+  parsed.path = parsed.globals.has("--version") ? "version" : named_path(app);
   parsed.wants_help = parsed.globals.has("--help");
   for (const std::string& word : app.remaining(true)) {
     // The mark before words that only look like options is no word of its own.

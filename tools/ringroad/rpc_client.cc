@@ -44,9 +44,8 @@ absl::Status connect_error(const std::string& socket, int error) {
 absl::Status interrupted() { return absl::CancelledError("interrupted"); }
 
 absl::Status too_late(const std::string& socket, std::string_view what) {
-  return absl::DeadlineExceededError(
-      cat("the control process at ", socket, " ", what,
-          " in time; mend: give it longer with --timeout SECONDS, or restart it"));
+  return absl::DeadlineExceededError(cat("the control process at ", socket, " ", what,
+                                         " in time; mend: give it longer with --timeout SECONDS"));
 }
 
 absl::Status hung_up(const std::string& socket) {
@@ -187,7 +186,7 @@ absl::StatusOr<json> RpcClient::call(const std::string& method, const json& para
       return nonsense(socket_, cat("an answer to question ", answered.dump().substr(0, 20),
                                    " where ", id, " was asked"));
     }
-    if (error.is_object()) return status_of_rpc_error(error, method);
+    if (error.is_object()) return status_of_rpc_error(error);
     if (!answer->contains("result")) return nonsense(socket_, "neither a result nor an error");
     return std::move((*answer)["result"]);
   }

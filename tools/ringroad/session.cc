@@ -20,8 +20,13 @@ constexpr double kWatchSecondsLeast = 0.1, kWatchSecondsMost = 86'400;
 absl::StatusOr<Settings> read_settings(const Given& globals) {
   Settings settings;
   settings.node = globals.text("--node");
+  if (globals.has("--node") && settings.node.empty()) {
+    return absl::InvalidArgumentError(
+        "--node: \"\" names no node; write a node's id or a socket's path, or leave it out");
+  }
   if (const char* node = std::getenv("RINGROAD_NODE"); settings.node.empty() && node != nullptr) {
     settings.node = node;
+    settings.node_source = "RINGROAD_NODE";
   }
   const std::string& format = globals.text("--output");
   if (format == "wide") settings.format = Format::kWide;
@@ -46,7 +51,7 @@ absl::StatusOr<Settings> read_settings(const Given& globals) {
 absl::StatusOr<Target> Session::target() {
   if (target_ && asked_node_ == settings.node) return *target_;
   hang_up();
-  auto chosen = choose_target(settings.node, interrupts);
+  auto chosen = choose_target(settings.node, settings.node_source, interrupts);
   if (!chosen.ok()) return chosen.status();
   if (!chosen->note.empty() && !is_quiet_ && !(target_ && target_->socket == chosen->socket)) {
     tell(chosen->note);
@@ -61,6 +66,10 @@ absl::Status Session::with_context(const absl::Status& status) const {
   if (absl::IsCancelled(status)) return status;
   if (!client_ && absl::IsUnavailable(status)) {
     text += cat("; mend: ", start_command(target_->node_id));
+  }
+  // Its own word, "timed out", is about what it was asked for.
+  if (absl::IsDeadlineExceeded(status) && !is_rpc_error(status)) {
+    text += cat(", or restart it: ", restart_command(target_->node_id));
   }
   return with_text(status, text);
 }

@@ -21,7 +21,8 @@ namespace ringroad::cli {
 enum class Format : std::uint8_t { kTable, kWide, kJson };
 
 struct Settings {
-  std::string node;  // as --node says it
+  std::string node;                    // as --node says it, or
+  std::string node_source = "--node";  // what else said it: a variable of the environment
   Format format = Format::kTable;
   bool wants_colour = true;  // where there is a terminal to show it
   std::optional<double> watch_seconds;

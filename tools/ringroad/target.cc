@@ -36,6 +36,12 @@ std::string start_command(std::optional<std::uint32_t> node_id) {
              node, " control, or ringroad-control --config FILE");
 }
 
+std::string restart_command(std::optional<std::uint32_t> node_id) {
+  const std::string node = node_id ? std::to_string(*node_id) : "N";
+  return cat("systemctl restart ringroad-control@", node,
+             ", or tools/deploy_distributed.sh restart ", node, " control");
+}
+
 std::vector<std::uint32_t> control_sockets_here() {
   std::vector<std::uint32_t> ids;
   const std::vector<NodeId> nodes = gen::nodes_here("-control.sock");
@@ -43,9 +49,10 @@ std::vector<std::uint32_t> control_sockets_here() {
   return ids;
 }
 
-absl::StatusOr<Target> choose_target(const std::string& text, Interrupts& interrupts) {
+absl::StatusOr<Target> choose_target(const std::string& text, const std::string& source,
+                                     Interrupts& interrupts) {
   if (is_number(text)) {
-    const auto id = node_id_of("--node", text);
+    const auto id = node_id_of(source, text);
     if (!id.ok()) return id.status();
     return of_node(*id);
   }

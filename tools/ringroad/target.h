@@ -19,14 +19,18 @@ struct Target {
   std::string name() const;
 };
 
-// `text` is a node's id or a socket's path; empty: the only control socket in runtime_directory(),
-// or of several the lowest id's that answers, which the note then names.
-absl::StatusOr<Target> choose_target(const std::string& text, Interrupts& interrupts);
+// `text` is a node's id or a socket's path, and `source` who said so, for an error to name; empty:
+// the only control socket in runtime_directory(), or of several the lowest id's that answers, which
+// the note then names.
+absl::StatusOr<Target> choose_target(const std::string& text, const std::string& source,
+                                     Interrupts& interrupts);
 
 // The ids of the control sockets in runtime_directory(), ascending, whether they answer or not.
 std::vector<std::uint32_t> control_sockets_here();
 
-// What starts a control process: "systemctl start ringroad-control@3, or ...".
+// What starts a control process: "systemctl start ringroad-control@3, or ..."; and one anew that
+// hangs.
 std::string start_command(std::optional<std::uint32_t> node_id);
+std::string restart_command(std::optional<std::uint32_t> node_id);
 
 }  // namespace ringroad::cli

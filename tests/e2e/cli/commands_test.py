@@ -127,7 +127,7 @@ def test_exit_codes_follow_the_kind_of_error(scene):
                        ("failed", 1), ("conflict", 1), ("busy", 1)):  # fmt: skip
         cli.fake.answers["node.status"] = refuse(kind, f"so it is: {kind}")
         process = cli.run("node", "show", code=code)
-        assert process.err == [f"ringroad: node 1: node.status: so it is: {kind}"], process.tail()
+        assert process.err == [f"ringroad: node 1: so it is: {kind}"], process.tail()
         assert not process.out
 
 

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_format.h"
 #include "dataplane/host/descriptor.h"
 #include "tools/ringroad-fabric/text.h"
 #include "tools/ringroad-gen/quantity.h"
@@ -46,6 +47,15 @@ class Sink {
     return sink;
   }
 
+  // All nine digits, which a number of the JSON library does not have.
+  static std::string json_line(json params, const PcapngPacket& packet) {
+    params.erase("time_nanoseconds");
+    const std::string rest = params.dump(-1, ' ', false, json::error_handler_t::replace);
+    return absl::StrFormat("{\"schema_version\":1,\"time_seconds\":%d.%09d,%s\n",
+                           packet.time_nanoseconds / 1'000'000'000,
+                           packet.time_nanoseconds % 1'000'000'000, rest.substr(1));
+  }
+
   bool is_file() const { return !path_.empty(); }
   bool is_closed() const { return session_.out.is_closed(); }
 
@@ -57,7 +67,7 @@ class Sink {
   absl::Status packet(const json& params, const PcapngPacket& packet) {
     if (is_file()) return put(pcapng_packet(packet));
     if (session_.is_json()) {
-      session_.out.write(params.dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
+      session_.out.write(json_line(params, packet));
     } else {
       session_.out.write(
           capture_line(packet.time_nanoseconds, packet.is_outgoing, packet.length, packet.bytes));
@@ -197,6 +207,11 @@ class Receiving {
 absl::StatusOr<ExitCode> capture(Session& session, const Given& given) {
   const auto request = request_of(given);
   if (!request.ok()) return request.status();
+  if (asks_for_loopback((*request)["program"])) {
+    session.tell(
+        "--filter: a name or address in it is of the loopback (127.0.0.0/8), which no packet of a "
+        "port has; write the node's address, as its configuration has it");
+  }
   const std::string& path = given.text("--write");
   // Asked before the file is touched: a refusal leaves what was there.
   if (path == "-" && session.out.is_terminal()) return Sink::open(session, path).status();
@@ -223,7 +238,8 @@ absl::StatusOr<ExitCode> capture(Session& session, const Given& given) {
   session.hang_up();
   if (!end.ok()) return end.status();
   const std::string reason = text_of(*end, "reason");
-  session.tell(cat(gen::with_commas(receiving.packets()), " packets captured, ",
+  session.tell(cat(gen::with_commas(receiving.packets()),
+                   receiving.packets() == 1 ? " packet captured, " : " packets captured, ",
                    gen::with_commas(count_of(*end, "filtered")), " filtered out, ",
                    gen::with_commas(count_of(*end, "dropped")), " missed; ended by: ", reason));
   return reason == "dataplane gone" ? ExitCode::kUnreachable : ExitCode::kOk;

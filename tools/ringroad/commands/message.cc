@@ -197,13 +197,18 @@ struct ListenPlan {
   bool is_hex = false;
 };
 
-absl::StatusOr<ListenPlan> listen_plan(const Given& given) {
+absl::StatusOr<ListenPlan> listen_plan(const Session& session, const Given& given) {
   const auto count = given.whole("--count", 0, 1'000'000'000'000, 0);
   if (!count.ok()) return count.status();
   const auto seconds = given.seconds("--for", 0.001, 1e9, 1e9);
   if (!seconds.ok()) return seconds.status();
-  return ListenPlan{*count, given.has("--for") ? deadline_in(*seconds) : kForever,
-                    given.text("--as") == "hex"};
+  Deadline deadline = kForever;
+  if (given.has("--for")) {
+    deadline = deadline_in(*seconds);
+  } else if (session.settings.timeout_seconds) {
+    deadline = deadline_in(*session.settings.timeout_seconds);
+  }
+  return ListenPlan{*count, deadline, given.text("--as") == "hex"};
 }
 
 // How many messages came; ends by the plan, a signal, or a reader that left.
@@ -230,7 +235,7 @@ absl::StatusOr<std::uint64_t> receive(Session& session, dist_net_context_t* cont
 }
 
 absl::StatusOr<ExitCode> listen(Session& session, const Given& given) {
-  const auto plan = listen_plan(given);
+  const auto plan = listen_plan(session, given);
   if (!plan.ok()) return plan.status();
   const auto attachment = attach(session);
   if (!attachment.ok()) return attachment.status();
@@ -269,8 +274,8 @@ std::vector<Command> message_commands() {
        .run = send},
       {.path = "listen",
        .summary = "Prints messages that arrive at the node, a line each.",
-       .details = "Without TYPE, those that no program is bound to. Ends with 6 when --for is over "
-                  "and nothing, or less than --count, has come.",
+       .details = "Without TYPE, those that no program is bound to. Ends with 6 when --for (or "
+                  "--timeout) is over and nothing, or less than --count, has come.",
        .arguments = {{.name = "TYPE",
                       .help = "message types, numbers",
                       .is_required = false,

@@ -24,11 +24,12 @@ std::vector<Option> global_options() {
        .when_bare = "1"},
       {.names = "--timeout",
        .value = "SECONDS",
-       .help = "how long to wait for an answer (5; ping: 1)"},
+       .help = "how long to wait for an answer (5; ping: 1; listen: --for)"},
       {.names = "--no-color",
        .value = "",
        .help = "no colour on a terminal either; NO_COLOR in the environment does the same"},
       {.names = "-h,--help", .value = "", .help = "this text; of any command"},
+      {.names = "--version", .value = "", .help = "the same as: ringroad version"},
   };
 }
 
