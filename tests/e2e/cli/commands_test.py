@@ -15,6 +15,9 @@ from cli_scene import Cli, fake_control, golden, harness, sample, wait  # noqa: 
 from fake_control import Raw, refuse, stall  # noqa: E402
 
 
+AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+
+
 def broken_cluster(scene, **changes):
     return Cli(scene, cluster_status=sample.CLUSTER, **changes)
 
@@ -205,7 +208,7 @@ def test_a_socket_that_may_not_be_opened_is_denied(scene):
     cli = Cli(scene)
     os.chmod(cli.socket(), 0)
     # Root may open everything, and asks as nobody.
-    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups") if os.geteuid() == 0 else ()
+    nobody = AS_NOBODY if os.geteuid() == 0 else ()
     process = scene.run(cli.program, "node", "show", "--node", "1", prefix=nobody)
     assert process.code == 7 and "/control/group" in process.err[0], process.tail()
 
@@ -213,7 +216,7 @@ def test_a_socket_that_may_not_be_opened_is_denied(scene):
 def test_whom_may_not_be_asked_is_denied_when_nobody_was_named_too(scene):
     if os.geteuid() != 0:
         raise harness.Skip("asking as nobody takes root")
-    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    nobody = AS_NOBODY
     cli = Cli(scene)
     second = fake_control.FakeControl(cli.socket(2), {})
     for node in (1, 2):
