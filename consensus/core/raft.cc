@@ -316,9 +316,7 @@ bool Raft::step_term(const Message& m) {
     if (asks_for_vote && is_bound_to_leader(m)) return false;
     // A granted pre-vote carries the term of the election to come (thesis 9.6).
     const bool is_granted_pre_vote = m.type == MessageType::kPreVoteResponse && !m.reject;
-    if (m.type != MessageType::kPreVote && !is_granted_pre_vote) {
-      become_follower(m.term, is_from_leader(m.type) ? m.from : kNoNode);
-    }
+    if (m.type != MessageType::kPreVote && !is_granted_pre_vote) follow_term(m);
     return true;
   }
   if ((config_.check_quorum || config_.pre_vote) &&
@@ -334,6 +332,15 @@ bool Raft::step_term(const Message& m) {
     on_snapshot_stable(m.snapshot.index);
   }
   return false;
+}
+
+// Thesis 3.4: only a leader heard of, or a vote granted, puts this node's own candidacy off. Were a
+// term enough, a candidate whose log is too short to win could keep those who can from campaigning.
+void Raft::follow_term(const Message& m) {
+  const bool keeps_timer = role_ != Role::kLeader && !is_from_leader(m.type);
+  const Nanos since = election_since_;
+  become_follower(m.term, is_from_leader(m.type) ? m.from : kNoNode);
+  if (keeps_timer) election_since_ = since;
 }
 
 StepResult Raft::step(const Message& m) {

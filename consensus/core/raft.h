@@ -149,6 +149,7 @@ class Raft {
   void become_pre_candidate();
   void become_leader();
   bool step_term(const Message& m);
+  void follow_term(const Message& m);
   StepResult step_leader(const Message& m);
   StepResult step_candidate(const Message& m);
   StepResult step_follower(const Message& m);
@@ -235,6 +236,8 @@ class Raft {
   // This leader is no voter any more, and steps down once a quorum knows of this commit index.
   Index leaves_at_;
   std::array<Index, kNodesMax + 1> known_commit_{};
+  // When each was first sent a heartbeat with that commit index.
+  std::array<Nanos, kNodesMax + 1> told_at_{};
   // No new change is proposed before this index is applied (thesis 4.1: one at a time).
   Index pending_conf_index_;
   std::uint64_t uncommitted_bytes_ = 0;

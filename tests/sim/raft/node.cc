@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "consensus/core/codec.h"
 #include "consensus/core/planted.h"
 #include "dataplane/kernels/crc32c.h"
 
@@ -91,7 +90,9 @@ void Node::run() {
   }
   state_ = State::kRunning;
   around_.timeline.record(id_, "starts, term " + std::to_string(raft_->term().value) + ", log to " +
-                                   std::to_string(raft_->log().last_index().value));
+                                   std::to_string(raft_->log().last_index().value) +
+                                   ", messages of version " +
+                                   std::to_string(static_cast<int>(version_)));
   around_.network.start(id_);
   around_.invariants.on_start(id_, *raft_);
   follow_up();
@@ -212,7 +213,7 @@ void Node::receive(NodeId from, std::span<const std::byte> message) {
 
 void Node::handle(NodeId from, std::span<const std::byte> bytes) {
   Message message;
-  const DecodeResult result = decode(bytes, decoded_, message);
+  const DecodeResult result = decode(bytes, decoded_, message, version_);
   if (result != DecodeResult::kOk || message.to != id_ ||
       (message.from != from && message.type != MessageType::kPropose &&
        message.type != MessageType::kReadIndex && message.type != MessageType::kTransferLeader)) {
@@ -353,8 +354,8 @@ void Node::send(const Message& message) {
     outgoing.chunk = held->machine.data() + message.chunk_offset;
   }
   around_.invariants.on_send(id_, outgoing);
-  Bytes bytes(encoded_bytes(outgoing));
-  encode(outgoing, bytes);
+  Bytes bytes(encoded_bytes(outgoing, version_));
+  encode(outgoing, bytes, version_);
   around_.network.send(id_, message.to, std::move(bytes));
 }
 

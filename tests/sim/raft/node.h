@@ -15,6 +15,7 @@
 #include <optional>
 #include <vector>
 
+#include "consensus/core/codec.h"
 #include "consensus/core/raft.h"
 #include "tests/sim/raft/clock.h"
 #include "tests/sim/raft/disk.h"
@@ -74,6 +75,9 @@ class Node {
   void receive(NodeId from, std::span<const std::byte> message);
   void request(const Request& request);
   void peer_unreachable(NodeId peer, bool was_snapshot);
+  // The version of the messages it writes and reads from its next start on, as after an upgrade.
+  void install(MessageVersion version) { version_ = version; }
+  MessageVersion version() const { return version_; }
   // For whoever wants to bother it: what `action` does to the core is followed up like any input.
   void act(const std::function<void(Raft&)>& action);
 
@@ -143,6 +147,7 @@ class Node {
   Disk disk_;
   Storage storage_;
   State state_ = State::kOff;
+  MessageVersion version_ = MessageVersion::kCurrent;
   std::uint32_t incarnation_ = 0;
 
   std::unique_ptr<Raft> raft_;

@@ -54,6 +54,7 @@ Node& World::make_node(NodeId id) {
                      }
                    }},
       first_members_, prng_.fork());
+  if (scenario_.not_upgraded.contains(id)) node(id).install(MessageVersion::kPrevious);
   return node(id);
 }
 
