@@ -24,7 +24,8 @@
 // kTimeoutNow           leader -> successor     campaign at once
 // kForgetLeader         driver -> follower      the leader is known to be gone
 // kReadIndex            client, node -> leader  context: the reader's own number
-// kReadIndexResponse    leader -> node          context, index: read when applied up to it
+// kReadIndexResponse    leader -> node          context, index: read when applied up to it; 0: ask
+//                                               again, this is not the leader
 // kStorageAppendResponse log writer -> self     what Ready::responses says, when it is durable
 // kStorageApplyResponse machine -> self         index: applied up to; size_bytes
 //

@@ -459,6 +459,7 @@ StepResult Raft::step_follower(const Message& m) {
       leader_ = m.from;
       return on_leader_message(m);
     case MessageType::kReadIndex:
+      return forward_read(m);
     case MessageType::kTransferLeader: {
       if (leader_ == kNoNode) return StepResult::kNoLeader;
       Message forwarded = m;

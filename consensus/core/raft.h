@@ -199,6 +199,7 @@ class Raft {
 
   // reads.cc
   StepResult on_read_index(const Message& m);
+  StepResult forward_read(const Message& m);
   void begin_read(PendingRead read);
   void drop_reads();
   void start_read_round();

@@ -215,8 +215,7 @@ void Node::handle(NodeId from, std::span<const std::byte> bytes) {
   Message message;
   const DecodeResult result = decode(bytes, decoded_, message, version_);
   if (result != DecodeResult::kOk || message.to != id_ ||
-      (message.from != from && message.type != MessageType::kPropose &&
-       message.type != MessageType::kReadIndex && message.type != MessageType::kTransferLeader)) {
+      (message.from != from && message.type != MessageType::kTransferLeader)) {
     around_.invariants.fail(id_, "a message does not decode: " + std::string(name_of(result)));
     return;
   }
