@@ -76,6 +76,8 @@ std::string_view name_of(MessageType type);
 
 // Whether a peer may send it; anything else from outside is refused before it is looked at.
 bool travels(MessageType type);
+// Passes through terms: it is the client's, whoever leads when it arrives.
+bool is_without_term(MessageType type);
 
 // A state of the machine at `index`, named but not held: its bytes are the driver's.
 struct Snapshot {

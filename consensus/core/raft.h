@@ -15,7 +15,7 @@
 // With `async_storage_writes` the next Ready may be taken before the writes of the last are done;
 // without, advance() says that all five are done, and takes the node's own responses upon itself.
 //
-// Files: raft.cc (time, terms, dispatch), election.cc (4, 9.6: votes), replication.cc (3.5, 3.6:
+// Files: raft.cc (time, roles), step.cc (dispatch, terms), election.cc (4, 9.6: votes), replication.cc (3.5, 3.6:
 // append and commit), snapshots.cc (5), reads.cc (6.4), membership.cc (4, 3.10), ready.cc. Numbers
 // are the thesis's: D. Ongaro, Consensus: Bridging Theory and Practice, 2014.
 #pragma once
@@ -148,16 +148,18 @@ class Raft {
   void become_candidate();
   void become_pre_candidate();
   void become_leader();
+  void tick_leader();
+  Term next_term() const { return Term{term_.value + 1}; }
+
+  // step.cc
   bool step_term(const Message& m);
   void follow_term(const Message& m);
   StepResult step_leader(const Message& m);
   StepResult step_candidate(const Message& m);
   StepResult step_follower(const Message& m);
   bool is_well_formed(const Message& m) const;
-  void tick_leader();
   StepResult dispatch(const Message& m);
   StepResult on_leader_message(const Message& m);
-  Term next_term() const { return Term{term_.value + 1}; }
 
   // election.cc
   void hup(Campaign kind);

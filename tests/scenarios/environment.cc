@@ -47,7 +47,8 @@ void pass_between(raft::MessageVersion writer, raft::MessageVersion reader, Held
   std::vector<raft::Entry> entries;
   const raft::DecodeResult result = raft::decode(wire, entries, read, reader);
   if (result != raft::DecodeResult::kOk) {
-    throw BadCommand(absl::StrCat("the reader refuses a message: ", std::string(raft::name_of(result))));
+    throw BadCommand(
+        absl::StrCat("the reader refuses a message: ", std::string(raft::name_of(result))));
   }
   std::string bytes = std::move(held.bytes);
   held = hold(read);

@@ -88,6 +88,8 @@ class Node {
   const Raft& raft() const { return *raft_; }
   const Machine& machine() const { return machine_; }
   const ConfState& conf() const { return conf_; }
+  // That leaders sent it, in all its lives.
+  std::uint64_t snapshots_installed() const { return snapshots_installed_; }
   Disk& disk() { return disk_; }
   Storage& storage() { return storage_; }
 
@@ -156,6 +158,7 @@ class Node {
   std::deque<HeldSnapshot> snapshots_;  // the last few: transfers of them may be under way
   Bytes arriving_;
   bool is_saving_ = false;
+  std::uint64_t snapshots_installed_ = 0;
 
   bool waits_for_disk_ = false;  // with synchronous writes: for the Ready taken last
   bool is_following_up_ = false;

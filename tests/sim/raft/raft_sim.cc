@@ -110,9 +110,10 @@ void print_indented(const std::string& text) {
 void print_seed(const Scenario& s, const Report& r) {
   std::printf("# seed %" PRIu64 ": hash %016" PRIx64 ", %" PRIu64 " events, %" PRIu64
               " elections, %" PRIu64 " committed, %" PRIu64 " requests, %" PRIu64
-              " crashes, %" PRIu64 " changes, %" PRIu64 " damaged, recovery %" PRId64 " ms; %s\n",
+              " crashes, %" PRIu64 " changes, %" PRIu64 " snapshots, %" PRIu64
+              " damaged, recovery %" PRId64 " ms; %s\n",
               s.seed, r.hash, r.events, r.elections, r.committed, r.requests, r.crashes, r.changes,
-              r.damaged, r.recovery.count / 1'000'000, describe(s).c_str());
+              r.snapshots, r.damaged, r.recovery.count / 1'000'000, describe(s).c_str());
 }
 
 // The last lines of the run, and of each node at least a few.
@@ -178,6 +179,7 @@ int main(int argc, char** argv) {
     sum.requests += report.requests;
     sum.crashes += report.crashes;
     sum.changes += report.changes;
+    sum.snapshots += report.snapshots;
     if (options.verbose) print_seed(scenario_of(options, seed), report);
     if (!report.failure.empty()) {
       std::printf("# seed %" PRIu64 ": %s\n", seed, kind_of(report.failure).c_str());
@@ -205,11 +207,10 @@ int main(int argc, char** argv) {
     }
   }
   std::printf("# %" PRIu64 " seeds in %.0f s: %" PRIu64 " events, %" PRIu64 " elections, %" PRIu64
-              " requests answered, %" PRIu64 " crashes, %" PRIu64
-              " changes of membership, %zu "
-              "failures\n",
+              " requests answered, %" PRIu64 " crashes, %" PRIu64 " changes of membership, %" PRIu64
+              " snapshots sent, %zu failures\n",
               done, elapsed(), sum.events, sum.elections, sum.requests, sum.crashes, sum.changes,
-              failed.size());
+              sum.snapshots, failed.size());
   std::printf("%s 1 - clusters keep Raft's promises in every world\n1..1\n",
               failed.empty() ? "ok" : "not ok");
   return failed.empty() ? 0 : 1;

@@ -226,6 +226,7 @@ Report World::finish() {
   report_.committed = invariants_.committed().value;
   report_.requests = clients_.completed();
   report_.damaged = damaged().count();
+  for (const NodeId id : nodes_) report_.snapshots += node(id).snapshots_installed();
   return report_;
 }
 
