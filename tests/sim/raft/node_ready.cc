@@ -1,6 +1,6 @@
-// What a node does with a Ready, in the order that raft.h demands: messages leave, the disk gets what
-// it is owed, responses follow when that is durable, and the machine applies what is committed. Here
-// is also what the machine's state costs the log: snapshots, made and received.
+// What a node does with a Ready, in the order that raft.h demands: messages leave, the disk gets
+// what it is owed, responses follow when that is durable, and the machine applies what is
+// committed. Here is also what the machine's state costs the log: snapshots, made and received.
 #include <algorithm>
 
 #include "tests/sim/raft/node.h"
