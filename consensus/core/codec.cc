@@ -186,7 +186,7 @@ DecodeResult decode(std::span<const std::byte> bytes, std::vector<Entry>& entrie
   }
   const HeaderReader header(bytes.first(header_bytes), version);
   const auto type = header.get<std::uint8_t>(1);
-  if (type >= kMessageTypes || !travels(static_cast<MessageType>(type))) return DecodeResult::kType;
+  if (!travels(static_cast<MessageType>(type))) return DecodeResult::kType;
   const auto flags = header.get<std::uint8_t>(8);
   if ((flags & ~kKnownFlags) != 0) return DecodeResult::kFlags;
   m.from = NodeId{header.get<std::uint16_t>(4)};

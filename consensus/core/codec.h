@@ -23,17 +23,17 @@
 //
 // How it grows. The first byte is its sender's version, in every message; a reader of any version
 // reads those of all others:
-//   - A newer version appends to the header and says so in header_bytes. What a reader does not
-//   know
-//     it skips; what the sender did not know reads as 0, which therefore has to mean "not told".
-//   - So nobody has to ask what a peer reads before writing to it, and a peer that was upgraded, or
-//     taken back, is known for what it is by its next message.
-//   - A flag or a type changes how the rest is read, so an unknown one is refused, which to a Raft
-//   is
-//     a message lost. A version that adds one sends it only to peers whose last message was of that
-//     version or a later one.
-//   - A node may be told to keep to the previous version, in writing and in reading: then it is one
-//     of that version, so that a cluster can be taken back until all of it is upgraded.
+//
+// - A newer version appends to the header and says so in header_bytes. What a reader does not know
+//   it skips; what the sender did not know reads as 0, which therefore has to mean "not told".
+// - So nobody has to ask what a peer reads before writing to it, and a peer that was upgraded, or
+//   taken back, is known for what it is by its next message.
+// - A flag or a type changes how the rest is read, so an unknown one is refused, which to a Raft is
+//   a message lost. A version that adds one sends it only to peers whose last message was of that
+//   version or a later one.
+// - A node may be told to keep to the previous version, in writing and in reading: then it is one
+//   of that version, so that a cluster can be taken back until all of it is upgraded.
+//
 // Version 1 has a header of 88 bytes, without known_commit; version 2 has what stands above.
 // `size_bytes` of a message never travels.
 //

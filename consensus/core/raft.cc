@@ -1,6 +1,6 @@
 // A node over time: how it begins with what was on its disk, what it is in each term (follower,
-// candidate, leader), its timers, and by which way a message of its own leaves. What comes from
-// others is in step.cc.
+// candidate, leader: thesis figure 3.3), its timers, and by which way a message of its own leaves.
+// What comes from others is in step.cc.
 #include "consensus/core/raft.h"
 
 #include <algorithm>
@@ -23,6 +23,21 @@ bool is_election(MessageType type) {
 void require(bool condition, const std::string& what) {
   if (!condition)
     throw std::invalid_argument("raft: what was restored contradicts itself: " + what);
+}
+
+// Thesis 3.8: a machine that outlives its node is not given again what it has applied. So nobody
+// will apply the changes among it, and by an older configuration this node might elect itself.
+Configuration with_applied_changes(Configuration configuration, const Restored& restored) {
+  for (const Entry& e : restored.entries) {
+    if (e.index > restored.applied || !e.is_conf_change()) continue;
+    const auto change = decode_conf_change(e.payload());
+    require(change.has_value(), absl::StrCat("entry ", e.index.value, " was applied, and is no ",
+                                             "change of the membership"));
+    // One that could not be applied was refused by every node alike.
+    const auto changed = apply(configuration, *change);
+    if (changed.ok()) configuration = changed->configuration;
+  }
+  return configuration;
 }
 
 }  // namespace
@@ -57,11 +72,12 @@ Raft::Raft(const Config& config, const Restored& restored, Prng prng, Nanos now)
   require(hard.vote == kNoNode || is_node(hard.vote), "the vote is for no node");
   require(restored.applied <= std::max(hard.commit, restored.snapshot.index),
           absl::StrCat("applied ", restored.applied.value, " is beyond the commit index"));
-  const auto configuration = raft::restore(restored.snapshot.conf);
-  require(configuration.ok(), std::string(configuration.status().message()));
+  const auto of_snapshot = raft::restore(restored.snapshot.conf);
+  require(of_snapshot.ok(), std::string(of_snapshot.status().message()));
+  const Configuration configuration = with_applied_changes(of_snapshot->configuration, restored);
 
   tracker_.set_zones({config_.zones, {}});
-  tracker_.apply(*configuration, log_.last_index());
+  tracker_.apply({configuration, configuration.members(), {}}, log_.last_index());
   snapshot_ = restored.snapshot;
   log_.commit_to(hard.commit);
   log_.applied_to(std::max(restored.applied, log_.applied()), 0);
@@ -190,7 +206,6 @@ void Raft::become_leader() {
   known_commit_.fill(Index{});
   heard_at_.fill(now_);
   lease_forbidden_ = false;
-  zone_rule_degraded_ = false;
   tracker_.set_zones({config_.zones, {}});
   // There may be a change among the entries not yet applied; none is proposed before they are.
   pending_conf_index_ = log_.last_index();
@@ -200,6 +215,7 @@ void Raft::become_leader() {
   RR_CHECK(append_own({&nothing, 1}));
 }
 
+// Thesis 3.4: who hears of no leader for its timeout, or of no winner, begins another election.
 void Raft::tick(Nanos now) {
   now_ = std::max(now_, now);
   if (role_ == Role::kLeader) {
@@ -262,7 +278,7 @@ Status Raft::status() const {
           .last = log_.last_index(),
           .stable = log_.stable(),
           .transfer_to = transfer_to_,
-          .zone_rule_degraded = zone_rule_degraded_,
+          .zone_rule_degraded = is_zone_rule_degraded(),
           .lease_until = lease_until(),
           .tracker = &tracker_};
 }

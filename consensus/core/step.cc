@@ -44,10 +44,9 @@ std::string_view name_of(StepResult result) {
 // What no correct peer sends. Indexes a correct peer may name and this node not know are each
 // rule's own business.
 bool Raft::is_well_formed(const Message& m) const {
-  if (static_cast<std::size_t>(m.type) >= kMessageTypes) return false;
+  if (!is_known(m.type)) return false;
   if (m.from != kNoNode && !is_node(m.from)) return false;
-  if (travels(m.type) && !is_without_term(m.type) && m.type != MessageType::kTransferLeader &&
-      (m.term == Term{} || m.from == kNoNode)) {
+  if (travels(m.type) && !is_without_term(m.type) && (m.term == Term{} || m.from == kNoNode)) {
     return false;
   }
   constexpr std::uint64_t kIndexMax = ~std::uint64_t{0} >> 1;
@@ -154,12 +153,6 @@ StepResult Raft::dispatch(const Message& m) {
 
 StepResult Raft::step_leader(const Message& m) {
   switch (m.type) {
-    case MessageType::kBeat:
-      broadcast_heartbeat();
-      return StepResult::kOk;
-    case MessageType::kCheckQuorum:
-      on_check_quorum();
-      return StepResult::kOk;
     case MessageType::kPropose:
       return on_proposal(m);
     case MessageType::kReadIndex:
@@ -169,7 +162,11 @@ StepResult Raft::step_leader(const Message& m) {
   }
   if (!tracker_.contains(m.from)) return StepResult::kOk;
   Progress& progress = tracker_.progress(m.from);
-  if (m.term == term_) heard_at_[m.from.value] = now_;
+  // Only an answer shows that its sender lives: the others name it, and anyone may have sent them.
+  if (m.term == term_ && is_response(m.type)) {
+    heard_at_[m.from.value] = now_;
+    if (is_zone_rule_degraded()) observe_zones();
+  }
   switch (m.type) {
     case MessageType::kAppendResponse:
       on_append_response(m, progress);

@@ -10,10 +10,10 @@
 namespace ringroad::scenarios {
 namespace {
 
-// In the order of raft::MessageType.
+// By raft::MessageType; where it has no type, there is no name.
 constexpr std::array<absl::string_view, raft::kMessageTypes> kMessageNames = {
     "MsgHup",
-    "MsgBeat",
+    "",
     "MsgProp",
     "MsgApp",
     "MsgAppResp",
@@ -24,7 +24,7 @@ constexpr std::array<absl::string_view, raft::kMessageTypes> kMessageNames = {
     "MsgHeartbeatResp",
     "MsgUnreachable",
     "MsgSnapStatus",
-    "MsgCheckQuorum",
+    "",
     "MsgTransferLeader",
     "MsgTimeoutNow",
     "MsgReadIndex",
@@ -90,7 +90,7 @@ absl::string_view message_name(raft::MessageType type) {
 }
 
 std::optional<raft::MessageType> message_type(absl::string_view name) {
-  for (std::size_t i = 0; i < kMessageNames.size(); ++i) {
+  for (std::size_t i = 0; i < kMessageNames.size() && !name.empty(); ++i) {
     if (kMessageNames[i] == name) return static_cast<raft::MessageType>(i);
   }
   return std::nullopt;
