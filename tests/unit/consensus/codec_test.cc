@@ -212,20 +212,27 @@ TEST(Codec, EachDamageIsRefusedByItsReason) {
     std::uint8_t value;
     DecodeResult result;
   };
-  for (const Case c :
-       {Case{0, 0, DecodeResult::kVersion}, Case{1, kMessageTypes, DecodeResult::kType},
-        Case{1, 0, DecodeResult::kType},
-        Case{2, kMessageHeaderBytesMin - 1, DecodeResult::kHeaderBytes},
-        Case{3, 0xff, DecodeResult::kHeaderBytes}, Case{8, 0x08, DecodeResult::kFlags},
-        Case{4, 0, DecodeResult::kNode}, Case{4, 65, DecodeResult::kNode},
-        Case{7, 1, DecodeResult::kNode}, Case{11, 1, DecodeResult::kReserved},
-        Case{84, 1, DecodeResult::kReserved}, Case{kSnapshotAt + 57, 1, DecodeResult::kReserved},
-        Case{kSnapshotAt + 56, 2, DecodeResult::kSnapshotFlag},
-        Case{kEntriesAt + 20, 3, DecodeResult::kEntryType},
-        Case{kEntriesAt + 21, 1, DecodeResult::kReserved},
-        Case{kEntriesAt + 19, 1, DecodeResult::kEntriesShort},
-        Case{15, 0xff, DecodeResult::kEntriesShort}, Case{83, 0xff, DecodeResult::kChunkShort},
-        Case{80, 1, DecodeResult::kTrailingBytes}}) {
+  for (const Case c : {Case{0, 0, DecodeResult::kVersion},
+                       Case{1, kMessageTypes, DecodeResult::kType},
+                       Case{1, 0, DecodeResult::kType},
+                       Case{1, 12, DecodeResult::kType},
+                       Case{1, 0xff, DecodeResult::kType},
+                       Case{2, kMessageHeaderBytesMin - 1, DecodeResult::kHeaderBytes},
+                       Case{3, 0xff, DecodeResult::kHeaderBytes},
+                       Case{8, 0x08, DecodeResult::kFlags},
+                       Case{4, 0, DecodeResult::kNode},
+                       Case{4, 65, DecodeResult::kNode},
+                       Case{7, 1, DecodeResult::kNode},
+                       Case{11, 1, DecodeResult::kReserved},
+                       Case{84, 1, DecodeResult::kReserved},
+                       Case{kSnapshotAt + 57, 1, DecodeResult::kReserved},
+                       Case{kSnapshotAt + 56, 2, DecodeResult::kSnapshotFlag},
+                       Case{kEntriesAt + 20, 3, DecodeResult::kEntryType},
+                       Case{kEntriesAt + 21, 1, DecodeResult::kReserved},
+                       Case{kEntriesAt + 19, 1, DecodeResult::kEntriesShort},
+                       Case{15, 0xff, DecodeResult::kEntriesShort},
+                       Case{83, 0xff, DecodeResult::kChunkShort},
+                       Case{80, 1, DecodeResult::kTrailingBytes}}) {
     Bytes bad = good;
     bad[c.at] = std::byte{c.value};
     EXPECT_EQ(result_of(bad), c.result) << "byte " << c.at << ": " << name_of(result_of(bad));

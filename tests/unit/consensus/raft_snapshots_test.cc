@@ -119,6 +119,23 @@ TEST_F(Snapshots, NeverReplaceNewerEntries) {
   EXPECT_EQ(cluster.state(3), "payload!newer");
 }
 
+TEST(SnapshotsOfNothing, AreSentAgainWhenTheyWereLost) {
+  CoreCluster cluster(3);
+  cluster.isolate(3);
+  cluster.elect(1);
+  cluster.snapshot(1, 0);
+  ASSERT_EQ(cluster.state(1), "");
+  int sent = 0;
+  cluster.filter = [&sent](const Message& m) {
+    return m.type != MessageType::kSnapshot || ++sent > 1;
+  };
+  cluster.heal();
+  cluster.pass(milliseconds(500));
+  EXPECT_EQ(sent, 2);
+  cluster.propose(1, "a");
+  EXPECT_EQ(cluster.state(3), "a");
+}
+
 TEST(SnapshotsOfOthers, AreTakenByANodeThatWasAddedAfterThey) {
   CoreCluster cluster(1);
   cluster.elect(1);
