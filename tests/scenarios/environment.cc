@@ -30,6 +30,13 @@ void pass_start(Node& node) {
   node.raft->tick(node.now);
 }
 
+void take_pieces(Node& node, const AppendWork& work) {
+  for (const HeldChunk& chunk : work.chunks) {
+    if (chunk.is_first) node.arriving.clear();
+    node.arriving += chunk.bytes;
+  }
+}
+
 void offer_what_is_applied(Node& node) {
   if (!node.snapshots_by_hand) Environment::offer_snapshot(node);
 }
@@ -119,6 +126,7 @@ absl::Status Environment::add_nodes(std::size_t count, const NodeTemplate& as) {
     node->snapshots_have_size = as.snapshots_have_size;
     node->snapshot_bytes_min = as.snapshot_bytes_min;
     node->snapshots_by_hand = as.snapshots_by_hand;
+    node->machine_on_disk = as.machine_on_disk;
     node->message_version = as.message_version;
     node->machine = Machine{as.content};
     node->history.push_back(node->save(snapshot));
@@ -133,17 +141,27 @@ absl::Status Environment::add_nodes(std::size_t count, const NodeTemplate& as) {
   return absl::OkStatus();
 }
 
-absl::Status Environment::crash(Node& node, std::size_t torn) {
-  if (torn > 0 && !node.append_work.empty()) {
-    // Term and vote come before the entries, the commit index behind them.
-    const AppendWork& work = node.append_work.front();
-    const raft::Index commit = node.storage.hard_state().commit;
-    if (work.hard_state) {
-      node.storage.set_hard_state({work.hard_state->term, work.hard_state->vote, commit});
-    }
-    const std::span<const HeldEntry> entries = work.entries;
-    auto status = node.storage.append(entries.first(std::min(torn, entries.size())));
-    if (!status.ok()) return status;
+absl::Status Environment::store_until(Node& node, const AppendWork& work, CrashPoint at) {
+  const raft::Index commit = node.storage.hard_state().commit;
+  if (work.hard_state) {
+    node.storage.set_hard_state({work.hard_state->term, work.hard_state->vote, commit});
+  }
+  take_pieces(node, work);
+  if (at.rename == CrashPoint::Rename::kBefore) return absl::OkStatus();
+  if (work.snapshot) {
+    if (auto status = rename_snapshot(node, *work.snapshot); !status.ok()) return status;
+  }
+  const std::span<const HeldEntry> entries = work.entries;
+  return node.storage.append(entries.first(std::min(at.entries, entries.size())));
+}
+
+absl::Status Environment::crash(Node& node, CrashPoint at) {
+  const bool renames = at.rename != CrashPoint::Rename::kNone;
+  if (renames && (node.append_work.empty() || !node.append_work.front().snapshot)) {
+    throw BadCommand("no snapshot is being written");
+  }
+  if ((renames || at.entries > 0) && !node.append_work.empty()) {
+    if (auto status = store_until(node, node.append_work.front(), at); !status.ok()) return status;
   }
   node.is_down = true;
   node.append_work.clear();
@@ -154,18 +172,21 @@ absl::Status Environment::crash(Node& node, std::size_t torn) {
 }
 
 absl::Status Environment::restart(Node& node) {
-  if (auto status = crash(node, 0); !status.ok()) return status;
+  if (auto status = crash(node, {}); !status.ok()) return status;
   if (auto status = node.storage.recover(); !status.ok()) return status;
   const SavedMachine base = node.saved(node.storage.base().index);
-  node.machine = Machine::restored(base.bytes);
-  node.history = {base};
+  if (!node.machine_on_disk) {
+    node.machine = Machine::restored(base.bytes);
+    node.history = {base};
+  }
   node.offered = 1;
+  const raft::Index applied = node.history.back().snapshot.index;
   const std::vector<raft::Entry> entries = views(node.storage.entries());
   raft::Restored restored{.hard_state = node.storage.hard_state(),
                           .snapshot = base.snapshot,
                           .entries = entries,
-                          .applied = base.snapshot.index};
-  restored.hard_state.commit = std::max(restored.hard_state.commit, base.snapshot.index);
+                          .applied = applied};
+  restored.hard_state.commit = std::max(restored.hard_state.commit, applied);
   try {
     node.raft = std::make_unique<Raft>(node.config, restored, Prng{node.id().value}, node.now);
   } catch (const std::invalid_argument& e) {
@@ -258,23 +279,22 @@ absl::StatusOr<bool> Environment::store(Node& node, const AppendWork& work) {
       work.hard_state || !work.entries.empty() || !work.chunks.empty() || work.snapshot;
   if (writes && node.disk_is_full) {
     output_.line(absl::StrCat("the disk of node ", node.id().value, " is full: it goes down"));
-    if (auto status = crash(node, 0); !status.ok()) return status;
+    if (auto status = crash(node, {}); !status.ok()) return status;
     return false;
   }
+  const CrashPoint behind_all{.entries = work.entries.size()};
+  if (auto status = store_until(node, work, behind_all); !status.ok()) return status;
   if (work.hard_state) node.storage.set_hard_state(*work.hard_state);
-  for (const HeldChunk& chunk : work.chunks) {
-    if (chunk.is_first) node.arriving.clear();
-    node.arriving += chunk.bytes;
-  }
-  if (work.snapshot) {
-    if (auto status = node.storage.apply_snapshot(*work.snapshot); !status.ok()) return status;
-    node.machine = Machine::restored(node.arriving);
-    // Its core has it already.
-    node.history.push_back({*work.snapshot, std::exchange(node.arriving, {})});
-    node.offered = node.history.size();
-  }
-  if (auto status = node.storage.append(work.entries); !status.ok()) return status;
   return true;
+}
+
+absl::Status Environment::rename_snapshot(Node& node, const raft::Snapshot& snapshot) {
+  if (auto status = node.storage.apply_snapshot(snapshot); !status.ok()) return status;
+  node.machine = Machine::restored(node.arriving);
+  // Its core has it already.
+  node.history.push_back({snapshot, std::exchange(node.arriving, {})});
+  node.offered = node.history.size();
+  return absl::OkStatus();
 }
 
 void Environment::send(const Node& from, HeldMessage held) {

@@ -119,6 +119,7 @@ constexpr std::array kOptions = {
              t.config.snapshot_chunk_bytes_max = count(v);
            }},
     Option{"snapshots-by-hand", [](T& t, const V& v) { t.snapshots_by_hand = truth(v[0]); }},
+    Option{"machine-on-disk", [](T& t, const V& v) { t.machine_on_disk = truth(v[0]); }},
     Option{"clock-drift-ppm",
            [](T& t, const V& v) {
              t.config.clock_drift_ppm_max = static_cast<std::uint32_t>(number(v[0], kDriftPpmMax));
