@@ -73,6 +73,7 @@ void Progress::become_snapshot(Index snapshot) {
   reset_to(ProgressState::kSnapshot);
   pending_snapshot = snapshot;
   next = raft::next(snapshot);
+  RR_CHECK(match < next);
   sent_commit = snapshot;
 }
 
@@ -104,6 +105,8 @@ bool Progress::maybe_update(Index acked) {
 }
 
 bool Progress::maybe_decrease_to(Index rejected, Index match_hint) {
+  // Whatever was rejected, it was sent before the snapshot.
+  if (state == ProgressState::kSnapshot) return false;
   if (state == ProgressState::kReplicate) {
     // Appends overtake each other: what matches by now was rejected before it did.
     if (rejected <= match) return false;
