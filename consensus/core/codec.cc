@@ -1,3 +1,13 @@
+// The codec at work; the layout and how it grows are in codec.h.
+//
+// Writing is one pass by Writer over memory that encoded_bytes() has measured; a wrong count is an
+// invariant, since both are computed here. Reading trusts nothing: HeaderReader lets a header of
+// any version be read by any other (what is not there is 0), and Rest hands out only bytes that
+// exist, so no length from the wire is ever added to a pointer before it was compared with what is
+// left. Each refusal has its own DecodeResult.
+//
+// Reserved bytes are demanded to be 0: a later version may then give them a meaning. Indexes and
+// terms are passed on as they are, however absurd; Raft::step() judges them.
 #include "consensus/core/codec.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Facts about message types, in one table, so that a new type is one line here and one in
+// message.h.
 #include "consensus/core/message.h"
 
 #include <array>

@@ -1,3 +1,12 @@
+// How what a leader knows of a follower moves from one state to the next; the states and invariants
+// are in progress.h.
+//
+// `match` only grows, since a leader learns of agreement and never unlearns it within its term;
+// `next` is a guess that runs ahead and comes back, and the only way below what was sent is a
+// rejection or the loss of the pipeline. Every change of state empties Inflights: outside
+// kReplicate nothing is counted as under way. Stale answers are told from fresh ones here, by
+// comparison with `match` and `next` alone, so that the rules in replication.cc need no clock and
+// no list of what was sent.
 #include "consensus/core/progress.h"
 
 #include <algorithm>

@@ -1,3 +1,6 @@
+// The words of etcd's own printing, one function a value. Names of messages stand in a table by
+// type; what etcd prints of its own log writer (MsgStorageAppend) is made up here from a batch,
+// since our core hands out a batch and no message.
 #include "describe.h"
 
 #include <array>

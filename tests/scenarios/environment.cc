@@ -1,3 +1,10 @@
+// The world's events (environment.h): what each command does to nodes, disks and the network.
+//
+// A node's life is here in its order: restart() builds it from what its disk has, process_ready()
+// and the two threads do a driver's duties (consensus/README.md), store_until() writes, as far as a
+// crash lets it, and crash() takes the rest away. process_ready() prints before it acts, as the
+// published files expect. Nodes speak to each other through the wire's codec, each in its version,
+// so that what does not survive encoding is seen in every scenario.
 #include "environment.h"
 
 #include <algorithm>

@@ -1,3 +1,6 @@
+// Commands that break things (fault_commands.h lists them), each a few lines over Environment and
+// Network. They are ours: no published file has them. Each prints what it did to which messages, so
+// that a scenario which meant a message that is not there fails where it says so.
 #include "fault_commands.h"
 
 #include <algorithm>

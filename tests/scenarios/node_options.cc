@@ -1,3 +1,5 @@
+// The options of add-nodes: one table of names and what each sets, first those of the published
+// files, then ours. An option that is not known fails the file (arguments.cc says why).
 #include "node_options.h"
 
 #include <algorithm>

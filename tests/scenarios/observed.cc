@@ -1,3 +1,11 @@
+// A reader for what scenario outputs print, ours and every version of etcd's (observed.h).
+//
+// It is a parser by hand over a Reader that either takes what it is asked for or takes nothing, so
+// that an alternative is tried by copying the Reader. Entries and messages are the grammar's two
+// heavy parts: payloads are quoted and may hold anything, entries stand on one line or on many, and
+// a message's fields come in any order. What is read is put together again in one fixed way; that
+// text is what comparison.cc compares. State is carried from output to output by Observer, since a
+// batch tells only what changed.
 #include "observed.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Messages as bytes: what is written is read again, by any version, and whatever else is refused.
 #include "consensus/core/codec.h"
 
 #include <gtest/gtest.h>

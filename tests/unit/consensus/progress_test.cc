@@ -1,3 +1,4 @@
+// What a leader knows of one follower: each step by a table, and all steps in any order.
 #include "consensus/core/progress.h"
 
 #include <gtest/gtest.h>
