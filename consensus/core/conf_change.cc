@@ -1,3 +1,10 @@
+// The codec of changes and their description; the layout is in conf_change.h.
+//
+// What is encoded here goes into the log and is read there by every node for as long as the log
+// lives, so the numbers of ConfChangeType and ConfChangeTransition are part of the format and never
+// change. Decoding is strict, one encoding a change: nodes that replay the same bytes must come to
+// the same change or refuse it alike. Whether a change can be applied is not asked here, but in
+// configuration.cc.
 #include "consensus/core/conf_change.h"
 
 #include "absl/strings/str_cat.h"

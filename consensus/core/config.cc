@@ -1,3 +1,6 @@
+// What makes a Config unusable. What would break an invariant, a promise to clients or the node's
+// progress is refused; what is merely unwise, such as a short election timeout, is the operator's
+// choice.
 #include "consensus/core/config.h"
 
 #include "absl/strings/str_cat.h"

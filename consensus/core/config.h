@@ -28,7 +28,7 @@ enum class ReadMode : std::uint8_t {
 // same rule.
 enum class ZoneLossPolicy : std::uint8_t {
   kWait,     // nothing commits until another zone is back, or an operator says kDegrade
-  kDegrade,  // the plain quorum commits, and status() says so
+  kDegrade,  // the plain quorum commits, and status() says so, until a voter elsewhere answers
 };
 
 struct Config {
@@ -59,8 +59,9 @@ struct Config {
   std::uint32_t append_entries_max = 256;
   std::uint32_t inflight_messages_max = 256;
   std::uint64_t inflight_bytes_max = kNoLimit;
-  // Of payloads in the leader's log beyond its commit; one proposal is always taken when there are
-  // none.
+  // Of payloads that a leader has taken in its term and that its machine has not applied yet, so
+  // that both a lost quorum and a slow machine are felt by who proposes. One proposal is always
+  // taken when there are none.
   std::uint64_t uncommitted_bytes_max = kNoLimit;
   std::uint64_t applying_bytes_max = kNoLimit;
   std::uint32_t snapshot_chunk_bytes_max = 256 * 1024;

@@ -1,3 +1,13 @@
+// How one configuration becomes the next; the invariants are in configuration.h.
+//
+// All three ways (simple, into a joint configuration, out of it) share one class: Changing holds
+// the configuration it came from and the one it is making, applies single changes in order, and
+// tracks who was a member all along. That is what decides whose progress a leader may keep: a node
+// that was removed and added again by one list may have lost its log in between, so it counts as
+// removed and as added. Each way then adds its own condition, and done() asserts the invariants.
+//
+// Refusals are values, not assertions: a change that was right when it was proposed may be
+// impossible when its turn comes, and every node has to refuse it alike and go on.
 #include "consensus/core/configuration.h"
 
 #include "absl/strings/str_cat.h"

@@ -21,6 +21,8 @@ bool Raft::has_unapplied_conf_change() const {
   return false;
 }
 
+// Thesis 3.4, and 3.10 where the leader asks for it: this node's time has come, if it may stand at
+// all.
 void Raft::hup(Campaign kind) {
   if (role_ == Role::kLeader || !is_promotable()) return;
   if (has_unapplied_conf_change()) {
@@ -32,6 +34,7 @@ void Raft::hup(Campaign kind) {
   campaign(kind);
 }
 
+// Thesis 3.4: asks everyone for their vote; before that (9.6), whether they would give it.
 void Raft::campaign(Campaign kind) {
   const bool is_pre = kind == Campaign::kPreElection;
   if (is_pre) {
@@ -90,6 +93,7 @@ void Raft::on_vote_request(const Message& m) {
   }
 }
 
+// Thesis 3.4, 9.6: a majority of the votes of one term elects, of the pre-votes lets it stand.
 void Raft::on_vote_response(const Message& m) {
   const MessageType awaited =
       role_ == Role::kPreCandidate ? MessageType::kPreVoteResponse : MessageType::kVoteResponse;

@@ -4,7 +4,8 @@
 // A configuration takes effect when its entry is applied, not when it is appended: a change that is
 // truncated was never in force, and no node has to undo one. That keeps the safety argument of
 // thesis 4.1, since the next change is proposed only when the last one is applied, and no node
-// campaigns while it has a committed change to apply.
+// campaigns while it has a committed change to apply. The price that 4.1 names for it is paid by
+// the driver: the commit index is on the disk with the entries that follow it.
 #include <algorithm>
 
 #include "consensus/core/planted.h"
@@ -27,6 +28,7 @@ absl::StatusOr<ConfState> Raft::apply_conf_change(const ConfChange& change) {
   for (const NodeId id : changed->added) {
     acked_round_[id.value] = 0;
     known_commit_[id.value] = Index{};
+    told_at_[id.value] = Nanos{};
     acked_sent_at_[id.value] = Nanos{};
     heard_at_[id.value] = now_;
     transfers_[id.value] = {};
@@ -49,12 +51,15 @@ void Raft::on_configuration() {
       return;
     }
     leaves_at_ = log_.committed();
+    told_at_.fill(Nanos{});
     broadcast_append();
     maybe_leave();
     return;
   }
   leaves_at_ = {};
   if (configuration.voters.empty()) return;
+  // Voters of a lost zone may have come or gone.
+  if (is_zone_rule_degraded()) observe_zones();
   if (maybe_commit()) {
     // A smaller quorum may have had more all along.
     release_waiting_reads();
@@ -77,6 +82,8 @@ void Raft::maybe_leave() {
   become_follower(term_, kNoNode);
 }
 
+// What was proposed in earlier terms was never counted as uncommitted; when it is applied in this
+// one, that makes a little room too early.
 void Raft::on_applied(Index index, std::uint64_t stored, std::uint64_t payload) {
   const Index applied = std::max(index, log_.applied());
   log_.applied_to(applied, stored);

@@ -1,3 +1,5 @@
+// Facts about message types, in one table, so that a new type is one line here and one in
+// message.h.
 #include "consensus/core/message.h"
 
 #include <array>
@@ -8,13 +10,13 @@ namespace {
 
 struct TypeFacts {
   std::string_view name;
-  bool travels;
+  bool travels = false;
 };
 
-// In the order of MessageType.
+// By MessageType; a number that is no type's has no name.
 constexpr std::array<TypeFacts, kMessageTypes> kFacts{{
     {"hup", false},
-    {"beat", false},
+    {},
     {"propose", true},
     {"append", true},
     {"append_response", true},
@@ -25,7 +27,7 @@ constexpr std::array<TypeFacts, kMessageTypes> kFacts{{
     {"heartbeat_response", true},
     {"unreachable", false},
     {"snapshot_status", false},
-    {"check_quorum", false},
+    {},
     {"transfer_leader", true},
     {"timeout_now", true},
     {"read_index", true},
@@ -40,14 +42,22 @@ constexpr std::array<TypeFacts, kMessageTypes> kFacts{{
 
 }  // namespace
 
-std::string_view name_of(MessageType type) {
+bool is_known(MessageType type) {
   const auto i = static_cast<std::size_t>(type);
-  return i < kFacts.size() ? kFacts[i].name : "unknown";
+  return i < kFacts.size() && !kFacts[i].name.empty();
+}
+
+std::string_view name_of(MessageType type) {
+  return is_known(type) ? kFacts[static_cast<std::size_t>(type)].name : "unknown";
 }
 
 bool travels(MessageType type) {
-  const auto i = static_cast<std::size_t>(type);
-  return i < kFacts.size() && kFacts[i].travels;
+  return is_known(type) && kFacts[static_cast<std::size_t>(type)].travels;
+}
+
+bool is_without_term(MessageType type) {
+  return type == MessageType::kPropose || type == MessageType::kReadIndex ||
+         type == MessageType::kTransferLeader;
 }
 
 }  // namespace ringroad::raft

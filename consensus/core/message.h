@@ -5,8 +5,6 @@
 // type                  from -> to              carries
 // --------------------  ----------------------  -------------------------------------------------
 // kHup                  self                    an election timeout: campaign
-// kBeat                 self                    a heartbeat timeout of the leader
-// kCheckQuorum          self                    an election timeout of the leader
 // kPropose              client, node -> leader  entries (payload and type only)
 // kAppend               leader -> follower      index, log_term: the entry before `entries`; commit
 // kAppendResponse       follower -> leader      index: matched up to, or with reject the refused
@@ -20,16 +18,18 @@
 // kSnapshotResponse     follower -> leader      index: which; chunk_offset: the next byte it wants
 // kSnapshotStatus       driver -> leader        from: whose; reject: it could not be sent
 // kUnreachable          driver -> leader        from: whom messages do not reach
-// kTransferLeader       operator -> leader      from: the successor
+// kTransferLeader       operator, node ->       from: the successor, whoever passes it on
+//                       leader
 // kTimeoutNow           leader -> successor     campaign at once
 // kForgetLeader         driver -> follower      the leader is known to be gone
 // kReadIndex            client, node -> leader  context: the reader's own number
-// kReadIndexResponse    leader -> node          context, index: read when applied up to it
+// kReadIndexResponse    leader -> node          context, index: read when applied up to it; 0: ask
+//                                               again, this is not the leader
 // kStorageAppendResponse log writer -> self     what Ready::responses says, when it is durable
 // kStorageApplyResponse machine -> self         index: applied up to; size_bytes
 //
-// Thesis: figure 3.1 (votes, appends), 4.2.3 (disruptive servers), 5 (snapshots), 6.4 (reads), 9.6
-// (pre-vote), 3.10 (transfer), 10.2.1 (parallel write).
+// Thesis: figure 3.1 (votes, appends), 3.10 (transfer), 4.2.3 (disruptive servers), figure 5.3
+// (snapshots in chunks), 6.4 (reads), 9.6 (pre-vote), 10.2.1 (parallel write).
 #pragma once
 
 #include <cstddef>
@@ -44,10 +44,10 @@
 
 namespace ringroad::raft {
 
+// Types that travel keep their numbers for good; 1 and 12 belonged to types that are gone.
 enum class MessageType : std::uint8_t {
-  kHup,
-  kBeat,
-  kPropose,
+  kHup = 0,
+  kPropose = 2,
   kAppend,
   kAppendResponse,
   kVote,
@@ -57,8 +57,7 @@ enum class MessageType : std::uint8_t {
   kHeartbeatResponse,
   kUnreachable,
   kSnapshotStatus,
-  kCheckQuorum,
-  kTransferLeader,
+  kTransferLeader = 13,
   kTimeoutNow,
   kReadIndex,
   kReadIndexResponse,
@@ -69,12 +68,17 @@ enum class MessageType : std::uint8_t {
   kForgetLeader,
   kSnapshotResponse,
 };
+// One more than the highest.
 inline constexpr std::size_t kMessageTypes = 23;
 
+// "unknown" for a number that is no type's.
 std::string_view name_of(MessageType type);
+bool is_known(MessageType type);
 
 // Whether a peer may send it; anything else from outside is refused before it is looked at.
 bool travels(MessageType type);
+// Passes through terms: it is a client's or an operator's, for whoever leads when it arrives.
+bool is_without_term(MessageType type);
 
 // A state of the machine at `index`, named but not held: its bytes are the driver's.
 struct Snapshot {

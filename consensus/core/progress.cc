@@ -1,3 +1,12 @@
+// How what a leader knows of a follower moves from one state to the next; the states and invariants
+// are in progress.h.
+//
+// `match` only grows, since a leader learns of agreement and never unlearns it within its term;
+// `next` is a guess that runs ahead and comes back, and the only way below what was sent is a
+// rejection or the loss of the pipeline. Every change of state empties Inflights: outside
+// kReplicate nothing is counted as under way. Stale answers are told from fresh ones here, by
+// comparison with `match` and `next` alone, so that the rules in replication.cc need no clock and
+// no list of what was sent.
 #include "consensus/core/progress.h"
 
 #include <algorithm>
@@ -73,6 +82,7 @@ void Progress::become_snapshot(Index snapshot) {
   reset_to(ProgressState::kSnapshot);
   pending_snapshot = snapshot;
   next = raft::next(snapshot);
+  RR_CHECK(match < next);
   sent_commit = snapshot;
 }
 
@@ -104,6 +114,8 @@ bool Progress::maybe_update(Index acked) {
 }
 
 bool Progress::maybe_decrease_to(Index rejected, Index match_hint) {
+  // Whatever was rejected, it was sent before the snapshot.
+  if (state == ProgressState::kSnapshot) return false;
   if (state == ProgressState::kReplicate) {
     // Appends overtake each other: what matches by now was rejected before it did.
     if (rejected <= match) return false;

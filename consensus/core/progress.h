@@ -7,7 +7,7 @@
 //   kProbe      where the logs part is not known: one append at a time, `next` goes back with each
 //               rejection (thesis 3.5)
 //   kReplicate  the logs agree: appends are pipelined, `next` runs ahead of the answers
-//               (thesis 10.2.1), bounded by Inflights
+//               (thesis 10.2.2), bounded by Inflights
 //   kSnapshot   what it needs is no longer in the log: a snapshot is on its way (thesis 5), and
 //               nothing else is sent
 //

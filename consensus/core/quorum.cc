@@ -1,3 +1,5 @@
+// Elections, and the one order statistic that all quorum arithmetic comes down to. The templates in
+// quorum.h, which know what a value means, end up here with plain numbers.
 #include "consensus/core/quorum.h"
 
 #include <functional>

@@ -15,9 +15,10 @@
 // With `async_storage_writes` the next Ready may be taken before the writes of the last are done;
 // without, advance() says that all five are done, and takes the node's own responses upon itself.
 //
-// Files: raft.cc (time, terms, dispatch), election.cc (4, 9.6: votes), replication.cc (3.5, 3.6:
-// append and commit), snapshots.cc (5), reads.cc (6.4), membership.cc (4, 3.10), ready.cc. Numbers
-// are the thesis's: D. Ongaro, Consensus: Bridging Theory and Practice, 2014.
+// Files: raft.cc (time, roles), step.cc (3.3: terms; dispatch), election.cc (3.4, 4.2.3, 9.6:
+// votes), replication.cc (3.5, 3.6: append and commit), snapshots.cc (5), reads.cc (6.4),
+// membership.cc (4, 3.10), ready.cc. Numbers are the thesis's: D. Ongaro, Consensus: Bridging
+// Theory and Practice, 2014.
 #pragma once
 
 #include <array>
@@ -57,7 +58,7 @@ enum class StepResult : std::uint8_t {
   kNoLeader,          // proposal or read dropped
   kNotMember,         // the leader is no longer part of the configuration
   kTransferring,      // a leadership transfer is under way
-  kUncommittedBound,  // the leader's uncommitted log is full
+  kUncommittedBound,  // the leader holds too much that is not applied yet
   kNotForwarded,      // this node does not forward proposals
   kReadsFull,
   kUnknownPeer,  // a response of a node that is no peer
@@ -148,15 +149,18 @@ class Raft {
   void become_candidate();
   void become_pre_candidate();
   void become_leader();
+  void tick_leader();
+  Term next_term() const { return Term{term_.value + 1}; }
+
+  // step.cc
   bool step_term(const Message& m);
+  void follow_term(const Message& m);
   StepResult step_leader(const Message& m);
   StepResult step_candidate(const Message& m);
   StepResult step_follower(const Message& m);
   bool is_well_formed(const Message& m) const;
-  void tick_leader();
   StepResult dispatch(const Message& m);
   StepResult on_leader_message(const Message& m);
-  Term next_term() const { return Term{term_.value + 1}; }
 
   // election.cc
   void hup(Campaign kind);
@@ -183,6 +187,7 @@ class Raft {
   void send_heartbeat(NodeId to);
   bool maybe_commit();
   void observe_zones();
+  bool is_zone_rule_degraded() const;
 
   // snapshots.cc
   bool send_snapshot(NodeId to);
@@ -198,6 +203,7 @@ class Raft {
 
   // reads.cc
   StepResult on_read_index(const Message& m);
+  StepResult forward_read(const Message& m);
   void begin_read(PendingRead read);
   void drop_reads();
   void start_read_round();
@@ -230,11 +236,16 @@ class Raft {
   NodeId leader_ = kNoNode;
   Role role_ = Role::kFollower;
   NodeId transfer_to_ = kNoNode;
-  // The leader asked this node to campaign before it had applied a committed change.
+  // The leader asked this node to campaign before it had applied a committed change. It does so
+  // once it has, in this term, even if that leader has given the transfer up meanwhile: that is an
+  // election too many, which thesis 3.10 accepts of a successor that turns out to be slow. Such a
+  // leader has no lease to lose: it has none in a term in which it asked anyone.
   bool campaigns_when_applied_ = false;
   // This leader is no voter any more, and steps down once a quorum knows of this commit index.
   Index leaves_at_;
   std::array<Index, kNodesMax + 1> known_commit_{};
+  // When each was first sent a heartbeat with that commit index.
+  std::array<Nanos, kNodesMax + 1> told_at_{};
   // No new change is proposed before this index is applied (thesis 4.1: one at a time).
   Index pending_conf_index_;
   std::uint64_t uncommitted_bytes_ = 0;
@@ -257,7 +268,6 @@ class Raft {
 
   // Zones: when a node was last heard, for ZoneLossPolicy::kDegrade.
   std::array<Nanos, kNodesMax + 1> heard_at_{};
-  bool zone_rule_degraded_ = false;
 
   // Snapshots: the one this node can send, what is on its way to each peer, and what comes in.
   Snapshot snapshot_;

@@ -39,7 +39,8 @@ struct Restored {
   Snapshot snapshot;
   // They follow the snapshot directly; copied.
   std::span<const Entry> entries;
-  // What the machine has applied, at least the snapshot's index.
+  // What the machine has applied, at least the snapshot's index. It is not handed out again, and
+  // changes of membership among it are in force.
   Index applied;
 };
 

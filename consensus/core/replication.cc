@@ -1,5 +1,5 @@
 // Replication: proposals become entries, entries reach the followers, and what a quorum has is
-// committed (thesis 3.5, 3.6, 10.2.1). A leader sends each follower what it lacks as far as its
+// committed (thesis 3.5, 3.6, 10.2). A leader sends each follower what it lacks as far as its
 // window allows, and learns from the answers how far their logs agree; zones may ask for more than
 // a quorum before an entry is committed.
 #include <algorithm>
@@ -41,6 +41,7 @@ StepResult Raft::on_proposal(const Message& m) {
   return StepResult::kOk;
 }
 
+// Thesis 6.2: a follower passes a client's request on to the leader.
 StepResult Raft::forward_proposal(const Message& m) {
   if (leader_ == kNoNode) return StepResult::kNoLeader;
   if (!config_.forward_proposals) return StepResult::kNotForwarded;
@@ -117,7 +118,9 @@ void Raft::broadcast_heartbeat() {
   }
 }
 
-// A follower may not yet have what is committed: it is told no more than it is known to hold.
+// Thesis 3.4: what keeps followers from campaigning. It tells how far the log is committed (3.5)
+// and asks whether this node still leads (6.2, 6.4). A follower may not yet have what is committed:
+// it is told no more than it is known to hold.
 void Raft::send_heartbeat(NodeId to) {
   Progress& progress = tracker_.progress(to);
   const Index commit = planted(Bug::kHeartbeatCommitsBeyondMatch)
@@ -129,6 +132,9 @@ void Raft::send_heartbeat(NodeId to) {
         .context = pending_reads_.empty() ? 0 : read_round_,
         .sent_at = now_});
   progress.note_sent_commit(commit);
+  if (leaves_at_ != Index{} && commit >= leaves_at_ && told_at_[to.value] == Nanos{}) {
+    told_at_[to.value] = now_;
+  }
 }
 
 // Thesis 3.5, figure 3.1 (AppendEntries, receiver). An append that ends below the commit index
@@ -213,13 +219,20 @@ void Raft::on_append_response(const Message& m, Progress& progress) {
   if (m.from == transfer_to_ && progress.match == log_.last_index()) send_timeout_now(m.from);
 }
 
+// A node of the first version does not say what it knows. But it echoes when a heartbeat was sent,
+// and any sent after the first that told it of `leaves_at_` has told it so.
 void Raft::note_known_commit(const Message& m) {
-  if (m.known_commit > log_.committed()) return;
   Index& known = known_commit_[m.from.value];
-  known = std::max(known, m.known_commit);
+  if (m.known_commit <= log_.committed()) known = std::max(known, m.known_commit);
+  const Nanos told_at = told_at_[m.from.value];
+  if (m.type == MessageType::kHeartbeatResponse && leaves_at_ != Index{} && told_at != Nanos{} &&
+      m.sent_at > told_at && m.sent_at <= now_) {
+    known = std::max(known, leaves_at_);
+  }
 }
 
-// Committed up to an index this node does not have: it had acknowledged what it has lost since.
+// Thesis 3.5: a follower applies what it is told to be committed. When that is an index this node
+// does not have, it had acknowledged what it has lost since (3.8).
 StepResult Raft::on_heartbeat(const Message& m) {
   if (m.commit > log_.last_index()) return StepResult::kLostLog;
   log_.commit_to(m.commit);
@@ -258,7 +271,8 @@ bool Raft::maybe_commit() {
 }
 
 // Whether the other zones are lost: no voter outside this node's zone was heard of for an election
-// timeout. Under kDegrade the rule then asks for nothing until one is heard of again.
+// timeout. Under kDegrade the rule then asks for nothing, from the next heartbeat on until the
+// first answer of one of them: what that answer commits is in two zones.
 void Raft::observe_zones() {
   const Zone own = config_.zones[config_.id.value];
   NodeSet elsewhere;
@@ -268,15 +282,18 @@ void Raft::observe_zones() {
     elsewhere.insert(id);
     heard |= now_ - heard_at_[id.value] < config_.election_timeout;
   }
-  const bool degraded =
-      config_.zone_loss == ZoneLossPolicy::kDegrade && !elsewhere.empty() && !heard;
-  if (degraded == zone_rule_degraded_) return;
-  zone_rule_degraded_ = degraded;
-  tracker_.set_zones({config_.zones, degraded ? elsewhere : NodeSet{}});
-  if (degraded && maybe_commit()) {
+  const bool degrades = config_.zone_loss == ZoneLossPolicy::kDegrade && !heard;
+  const NodeSet lost = degrades ? elsewhere : NodeSet{};
+  if (lost == tracker_.zones().lost) return;
+  tracker_.set_zones({config_.zones, lost});
+  if (maybe_commit()) {
     release_waiting_reads();
     broadcast_append();
   }
+}
+
+bool Raft::is_zone_rule_degraded() const {
+  return role_ == Role::kLeader && !tracker_.zones().lost.empty();
 }
 
 void Raft::set_zone_loss(ZoneLossPolicy policy) {

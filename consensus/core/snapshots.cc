@@ -1,5 +1,5 @@
-// Snapshots: for a follower whose next entry the log no longer holds (thesis 5). The core names
-// them and counts their bytes; the driver has the bytes.
+// Snapshots: for a follower whose next entry the log no longer holds (thesis 5.1, figure 5.3). The
+// core names them and counts their bytes; the driver has the bytes.
 //
 // A snapshot travels in chunks, one unanswered at a time, each answered when it is on the
 // follower's disk; the last one is answered like an append. A gap, another snapshot or another
@@ -45,7 +45,7 @@ void Raft::send_chunk(NodeId to) {
 // A chunk or its answer was lost: nothing else would move this transfer.
 void Raft::maybe_send_chunk_again(NodeId to, const Progress& progress) {
   const Transfer& transfer = transfers_[to.value];
-  if (progress.state != ProgressState::kSnapshot || transfer.snapshot.size_bytes == 0) return;
+  if (progress.state != ProgressState::kSnapshot) return;
   if (now_ - transfer.sent_at >= config_.election_timeout) send_chunk(to);
 }
 
@@ -86,11 +86,12 @@ void Raft::on_snapshot(const Message& m) {
   const bool is_restored = is_needed && restore(m.snapshot);
   send({.type = MessageType::kAppendResponse,
         .to = m.from,
-        .index = is_restored ? log_.last_index() : log_.committed()});
+        .index = is_restored ? log_.last_index() : log_.committed(),
+        .known_commit = log_.committed()});
 }
 
 // Not when it would replace what is committed, nor when this log already holds the snapshot's last
-// entry and hence all before it (thesis 5.3: entries that follow it are kept); that alone commits.
+// entry and hence all before it (thesis 5.1: entries that follow it are kept); that alone commits.
 // That this node is no member of it is no reason: it may have been made before the node was added,
 // and the leader can make no newer one if the change that adds the node needs its vote.
 bool Raft::needs_snapshot(const Snapshot& snapshot) {

@@ -1,3 +1,10 @@
+// Who the members are and what is known of them, kept in step; the contract is in tracker.h.
+//
+// Only apply() changes the set of members. It takes what configuration.cc says came and went,
+// checks that against what it has, and starts the progress of whoever is new. Everything else
+// reads: the quorum functions of quorum.h are asked with this configuration's halves and with match
+// indexes, votes or activity as values, so that joint configurations and zones hold for all of them
+// alike.
 #include "consensus/core/tracker.h"
 
 #include <algorithm>

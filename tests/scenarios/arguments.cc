@@ -1,3 +1,6 @@
+// Reading a command's words as numbers, nodes and truth values. Whatever cannot be read ends the
+// scenario with BadCommand, which names what was given and what would have been right: a file with
+// a misspelt option must not pass as one that says less.
 #include "arguments.h"
 
 #include <algorithm>

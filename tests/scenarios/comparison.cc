@@ -1,3 +1,6 @@
+// From two outputs to the first line in which they differ, in the sense of the mode asked for
+// (comparison.h). Both outputs go through the same reader (observed.h), which skips what it does
+// not know and may thereby hide a difference: so kAll stays the mode for our own files.
 #include "comparison.h"
 
 #include <algorithm>

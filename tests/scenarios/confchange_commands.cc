@@ -1,3 +1,6 @@
+// The commands of the published files on changes of membership: each applies one list of changes to
+// the configuration left by the command before, and prints it with every member's progress. The
+// functions called are the core's own; nothing of the arithmetic is here.
 #include "confchange_commands.h"
 
 #include <array>

@@ -1,3 +1,9 @@
+// Splitting a scenario file into cases, and putting new outputs into it (datadriven.h has the
+// format).
+//
+// Lines gives out one line at a time and knows its number and offset; every case remembers where in
+// the text its output stands, so that rewriting replaces those bytes and no others, comments and
+// line ends included.
 #include "datadriven.h"
 
 #include <algorithm>

@@ -1,3 +1,10 @@
+// The world's events (environment.h): what each command does to nodes, disks and the network.
+//
+// A node's life is here in its order: restart() builds it from what its disk has, process_ready()
+// and the two threads do a driver's duties (consensus/README.md), store_until() writes, as far as a
+// crash lets it, and crash() takes the rest away. process_ready() prints before it acts, as the
+// published files expect. Nodes speak to each other through the wire's codec, each in its version,
+// so that what does not survive encoding is seen in every scenario.
 #include "environment.h"
 
 #include <algorithm>
@@ -6,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "arguments.h"
+#include "consensus/core/codec.h"
 #include "consensus/core/conf_change.h"
 
 namespace ringroad::scenarios {
@@ -29,19 +37,36 @@ void pass_start(Node& node) {
   node.raft->tick(node.now);
 }
 
+void take_pieces(Node& node, const AppendWork& work) {
+  for (const HeldChunk& chunk : work.chunks) {
+    if (chunk.is_first) node.arriving.clear();
+    node.arriving += chunk.bytes;
+  }
+}
+
 void offer_what_is_applied(Node& node) {
   if (!node.snapshots_by_hand) Environment::offer_snapshot(node);
 }
 
-// What a node of an older version leaves out.
-void strip_to_version(std::uint64_t version, raft::Message& m) {
-  if (version >= kMessageVersion) return;
-  m.known_commit = raft::Index{};
-  if (m.type == raft::MessageType::kAppendResponse && m.reject) m.log_term = raft::Term{};
-  if (m.type == raft::MessageType::kHeartbeatResponse) {
-    m.context = 0;
-    m.sent_at = Nanos{};
+// What one version writes and another reads of a message. A snapshot's bytes that are no chunk go
+// beside it.
+void pass_between(raft::MessageVersion writer, raft::MessageVersion reader, HeldMessage& held) {
+  raft::Message sent = held.message;
+  const std::vector<raft::Entry> sent_entries = views(held.entries);
+  sent.entries = sent_entries;
+  sent.chunk = reinterpret_cast<const std::byte*>(held.bytes.data());
+  std::vector<std::byte> wire(raft::encoded_bytes(sent, writer));
+  raft::encode(sent, wire, writer);
+  raft::Message read;
+  std::vector<raft::Entry> entries;
+  const raft::DecodeResult result = raft::decode(wire, entries, read, reader);
+  if (result != raft::DecodeResult::kOk) {
+    throw BadCommand(
+        absl::StrCat("the reader refuses a message: ", std::string(raft::name_of(result))));
   }
+  std::string bytes = std::move(held.bytes);
+  held = hold(read);
+  held.bytes = std::move(bytes);
 }
 
 }  // namespace
@@ -108,6 +133,7 @@ absl::Status Environment::add_nodes(std::size_t count, const NodeTemplate& as) {
     node->snapshots_have_size = as.snapshots_have_size;
     node->snapshot_bytes_min = as.snapshot_bytes_min;
     node->snapshots_by_hand = as.snapshots_by_hand;
+    node->machine_on_disk = as.machine_on_disk;
     node->message_version = as.message_version;
     node->machine = Machine{as.content};
     node->history.push_back(node->save(snapshot));
@@ -122,17 +148,27 @@ absl::Status Environment::add_nodes(std::size_t count, const NodeTemplate& as) {
   return absl::OkStatus();
 }
 
-absl::Status Environment::crash(Node& node, std::size_t torn) {
-  if (torn > 0 && !node.append_work.empty()) {
-    // Term and vote come before the entries, the commit index behind them.
-    const AppendWork& work = node.append_work.front();
-    const raft::Index commit = node.storage.hard_state().commit;
-    if (work.hard_state) {
-      node.storage.set_hard_state({work.hard_state->term, work.hard_state->vote, commit});
-    }
-    const std::span<const HeldEntry> entries = work.entries;
-    auto status = node.storage.append(entries.first(std::min(torn, entries.size())));
-    if (!status.ok()) return status;
+absl::Status Environment::store_until(Node& node, const AppendWork& work, CrashPoint at) {
+  const raft::Index commit = node.storage.hard_state().commit;
+  if (work.hard_state) {
+    node.storage.set_hard_state({work.hard_state->term, work.hard_state->vote, commit});
+  }
+  take_pieces(node, work);
+  if (at.rename == CrashPoint::Rename::kBefore) return absl::OkStatus();
+  if (work.snapshot) {
+    if (auto status = rename_snapshot(node, *work.snapshot); !status.ok()) return status;
+  }
+  const std::span<const HeldEntry> entries = work.entries;
+  return node.storage.append(entries.first(std::min(at.entries, entries.size())));
+}
+
+absl::Status Environment::crash(Node& node, CrashPoint at) {
+  const bool renames = at.rename != CrashPoint::Rename::kNone;
+  if (renames && (node.append_work.empty() || !node.append_work.front().snapshot)) {
+    throw BadCommand("no snapshot is being written");
+  }
+  if ((renames || at.entries > 0) && !node.append_work.empty()) {
+    if (auto status = store_until(node, node.append_work.front(), at); !status.ok()) return status;
   }
   node.is_down = true;
   node.append_work.clear();
@@ -143,18 +179,21 @@ absl::Status Environment::crash(Node& node, std::size_t torn) {
 }
 
 absl::Status Environment::restart(Node& node) {
-  if (auto status = crash(node, 0); !status.ok()) return status;
+  if (auto status = crash(node, {}); !status.ok()) return status;
   if (auto status = node.storage.recover(); !status.ok()) return status;
   const SavedMachine base = node.saved(node.storage.base().index);
-  node.machine = Machine::restored(base.bytes);
-  node.history = {base};
+  if (!node.machine_on_disk) {
+    node.machine = Machine::restored(base.bytes);
+    node.history = {base};
+  }
   node.offered = 1;
+  const raft::Index applied = node.history.back().snapshot.index;
   const std::vector<raft::Entry> entries = views(node.storage.entries());
   raft::Restored restored{.hard_state = node.storage.hard_state(),
                           .snapshot = base.snapshot,
                           .entries = entries,
-                          .applied = base.snapshot.index};
-  restored.hard_state.commit = std::max(restored.hard_state.commit, base.snapshot.index);
+                          .applied = applied};
+  restored.hard_state.commit = std::max(restored.hard_state.commit, applied);
   try {
     node.raft = std::make_unique<Raft>(node.config, restored, Prng{node.id().value}, node.now);
   } catch (const std::invalid_argument& e) {
@@ -247,31 +286,32 @@ absl::StatusOr<bool> Environment::store(Node& node, const AppendWork& work) {
       work.hard_state || !work.entries.empty() || !work.chunks.empty() || work.snapshot;
   if (writes && node.disk_is_full) {
     output_.line(absl::StrCat("the disk of node ", node.id().value, " is full: it goes down"));
-    if (auto status = crash(node, 0); !status.ok()) return status;
+    if (auto status = crash(node, {}); !status.ok()) return status;
     return false;
   }
+  const CrashPoint behind_all{.entries = work.entries.size()};
+  if (auto status = store_until(node, work, behind_all); !status.ok()) return status;
   if (work.hard_state) node.storage.set_hard_state(*work.hard_state);
-  for (const HeldChunk& chunk : work.chunks) {
-    if (chunk.is_first) node.arriving.clear();
-    node.arriving += chunk.bytes;
-  }
-  if (work.snapshot) {
-    if (auto status = node.storage.apply_snapshot(*work.snapshot); !status.ok()) return status;
-    node.machine = Machine::restored(node.arriving);
-    // Its core has it already.
-    node.history.push_back({*work.snapshot, std::exchange(node.arriving, {})});
-    node.offered = node.history.size();
-  }
-  if (auto status = node.storage.append(work.entries); !status.ok()) return status;
   return true;
+}
+
+absl::Status Environment::rename_snapshot(Node& node, const raft::Snapshot& snapshot) {
+  if (auto status = node.storage.apply_snapshot(snapshot); !status.ok()) return status;
+  node.machine = Machine::restored(node.arriving);
+  // Its core has it already.
+  node.history.push_back({snapshot, std::exchange(node.arriving, {})});
+  node.offered = node.history.size();
+  return absl::OkStatus();
 }
 
 void Environment::send(const Node& from, HeldMessage held) {
   raft::Message& m = held.message;
-  strip_to_version(from.message_version, m);
   if (m.type == raft::MessageType::kSnapshot) {
     held.bytes = from.saved(m.snapshot.index).bytes;
     if (m.snapshot.size_bytes > 0) held.bytes = held.bytes.substr(m.chunk_offset, m.chunk_bytes);
+  }
+  if (!is_local(m) && m.to.value <= nodes_.size()) {
+    pass_between(from.message_version, node_or_its_remains(m.to).message_version, held);
   }
   network_.send(std::move(held));
 }

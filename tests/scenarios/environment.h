@@ -3,19 +3,20 @@
 // scenario, and what was done is printed as etcd's tests print it (output.h, describe.h).
 //
 // - Messages travel in one queue, in the order they were sent (network.h); a delivery takes those
-// to
-//   one node.
+//   to one node.
 // - Time is each node's own and moves by ticks of a millisecond.
 // - A node without async storage writes stores, applies and advances within process_ready(). With
 //   them it queues work for its append thread and its apply thread, which are run by commands.
 // - The machine strings together what is applied (machine.h). Once an entry is reported applied,
-// the
-//   machine as it was then can be sent as a snapshot.
+//   the machine as it was then can be sent as a snapshot.
 // - The disk holds the hard state, the log, and the machine as of the log's beginning: a restart
-//   begins with that and applies the log again, as far as it is known to be committed.
+//   begins with that and applies the log again, as far as it is known to be committed. A machine
+//   that is on the disk itself begins where it was (thesis 3.8).
+// - A write is, in this order: term and vote; a snapshot's pieces, under a name of their own; the
+//   rename that puts it in the place of all before; entries; the commit index. A crash can come in
+//   between.
 // - A node that is down is told nothing, and its clock stands still. One whose disk is full goes
-// down
-//   with the first write (a write that failed is never answered).
+//   down with the first write (a write that failed is never answered).
 //
 // Everything is deterministic, the election timeouts too: node n draws from Prng{n}.
 #pragma once
@@ -30,6 +31,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "consensus/core/codec.h"
 #include "consensus/core/raft.h"
 #include "describe.h"
 #include "held.h"
@@ -42,11 +44,6 @@ namespace ringroad::scenarios {
 
 inline constexpr Nanos kTick = milliseconds(1);
 
-// The messages as they are now. Nodes of version 1 name no term with the hint of a rejection,
-// answer heartbeats without the round of reads and the time that stood in them, and never tell
-// their commit index.
-inline constexpr std::uint64_t kMessageVersion = 2;
-
 // How add-nodes makes nodes.
 struct NodeTemplate {
   raft::Config config;      // but for the id
@@ -57,7 +54,9 @@ struct NodeTemplate {
   std::uint64_t snapshot_bytes_min = 0;
   // Only what offer_snapshot() offers can be sent; otherwise whatever has been applied.
   bool snapshots_by_hand = false;
-  std::uint64_t message_version = kMessageVersion;
+  // A restart finds it as it was.
+  bool machine_on_disk = false;
+  raft::MessageVersion message_version = raft::MessageVersion::kCurrent;
   bool bootstraps() const {
     return !snapshot.empty() || !content.empty() || snapshot.conf != raft::ConfState{};
   }
@@ -69,12 +68,20 @@ struct SavedMachine {
   std::string bytes;
 };
 
+// How far the oldest write under way got before a crash: not at all, all but some of its entries,
+// or to one side of its snapshot's rename.
+struct CrashPoint {
+  std::size_t entries = 0;
+  enum class Rename : std::uint8_t { kNone, kBefore, kAfter } rename = Rename::kNone;
+};
+
 struct Node {
   raft::Config config;
   bool snapshots_have_size = false;
   std::uint64_t snapshot_bytes_min = 0;
   bool snapshots_by_hand = false;
-  std::uint64_t message_version = kMessageVersion;
+  bool machine_on_disk = false;
+  raft::MessageVersion message_version = raft::MessageVersion::kCurrent;
   std::unique_ptr<raft::Raft> raft;
   Nanos now;
   Storage storage;
@@ -122,9 +129,8 @@ class Environment {
   // The machine as far as it is applied can be sent from now on.
   static void offer_snapshot(Node& node);
   absl::Status compact(Node& node, raft::Index up_to);
-  // Everything but the disk is gone. Of the oldest write under way, the disk has the first `torn`
-  // entries.
-  absl::Status crash(Node& node, std::size_t torn);
+  // Everything but the disk is gone. Throws BadCommand if no snapshot was to be renamed.
+  absl::Status crash(Node& node, CrashPoint at);
   // A crash, unless it is down already, and a start with what the disk has. Refuses a damaged disk.
   absl::Status restart(Node& node);
 
@@ -136,6 +142,9 @@ class Environment {
  private:
   // Answers whether it is durable; if not, the node is down.
   absl::StatusOr<bool> store(Node& node, const AppendWork& work);
+  static absl::Status store_until(Node& node, const AppendWork& work, CrashPoint at);
+  // All of it has arrived: it takes the place of what the node had.
+  static absl::Status rename_snapshot(Node& node, const raft::Snapshot& snapshot);
   void send(const Node& from, HeldMessage message);
   absl::Status step(Node& node, const HeldMessage& held);
   void apply(Node& node, std::span<const HeldEntry> entries);

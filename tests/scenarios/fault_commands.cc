@@ -1,3 +1,6 @@
+// Commands that break things (fault_commands.h lists them), each a few lines over Environment and
+// Network. They are ours: no published file has them. Each prints what it did to which messages, so
+// that a scenario which meant a message that is not there fails where it says so.
 #include "fault_commands.h"
 
 #include <algorithm>
@@ -90,14 +93,22 @@ absl::Status isolate(Environment& env, const Command& c) {
 }
 
 absl::Status crash(Environment& env, const Command& c) {
-  allow_only(c, std::array<absl::string_view, 1>{"torn"});
-  const bool is_torn = c.arguments.size() > 1;
-  return env.crash(first_node(env, c), is_torn ? number(value(c, "torn")) : 0);
+  allow_only(c, std::array<absl::string_view, 2>{"torn", "rename"});
+  CrashPoint at;
+  for (const Argument& argument : c.arguments) {
+    if (argument.key == "torn") at.entries = number(value(c, "torn"));
+    if (argument.key != "rename") continue;
+    const std::string& side = value(c, "rename");
+    if (side != "before" && side != "after") throw BadCommand("rename is before or after");
+    at.rename = side == "before" ? CrashPoint::Rename::kBefore : CrashPoint::Rename::kAfter;
+  }
+  return env.crash(first_node(env, c), at);
 }
 
 absl::Status wipe(Environment& env, const Command& c) {
   Node& node = first_remains(env, c);
   node.storage = Storage{};
+  node.machine = Machine{};
   node.history = {SavedMachine{}};
   return env.restart(node);
 }

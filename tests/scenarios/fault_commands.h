@@ -8,7 +8,10 @@
 //   hold MEANT              they wait, and can be overtaken
 //   release [to=N]          what was held, to the queue's end
 // Nodes:
-//   crash N [torn=K]        down until restart N; of the write under way K entries are written
+//   crash N                 down until restart N
+//           torn=K          of the oldest write under way K entries are written
+//           rename=before   of it the snapshot is written, but has not got its name
+//           rename=after    the snapshot has its name, and nothing behind it is written
 //   wipe N                  starts with an empty disk, under its old name
 //   disk N full | ok        a full disk takes the node down with its next write
 //   damage N INDEX          that entry cannot be read when the node starts again

@@ -1,3 +1,5 @@
+// Copies of the core's views, and views of the copies. A view is made anew for each use, since
+// moving a HeldEntry moves its bytes.
 #include "held.h"
 
 namespace ringroad::scenarios {

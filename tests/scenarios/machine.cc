@@ -1,3 +1,5 @@
+// The machine's few rules: sessions, and the way to a snapshot's bytes and back. The state's text
+// and the sessions are two lines; padding is zero bytes behind them, to be cut off again.
 #include "machine.h"
 
 #include <algorithm>

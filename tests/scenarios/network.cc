@@ -1,3 +1,4 @@
+// The queue's operations. Order is kept by all of them but release(), which is there to change it.
 #include "network.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// The options of add-nodes: one table of names and what each sets, first those of the published
+// files, then ours. An option that is not known fails the file (arguments.cc says why).
 #include "node_options.h"
 
 #include <algorithm>
@@ -39,6 +41,12 @@ raft::ReadMode read_mode(absl::string_view text) {
   if (text == "safe") return raft::ReadMode::kSafe;
   if (text == "lease-based" || text == "lease") return raft::ReadMode::kLease;
   throw BadCommand(absl::StrCat("read-only is safe or lease-based, not \"", text, "\""));
+}
+
+raft::MessageVersion message_version(absl::string_view text) {
+  if (text == "1") return raft::MessageVersion::kFirst;
+  if (text == "2") return raft::MessageVersion::kKnownCommit;
+  throw BadCommand(absl::StrCat("messages are of version 1 or 2, not \"", text, "\""));
 }
 
 std::uint32_t count(const Values& values) {
@@ -113,11 +121,12 @@ constexpr std::array kOptions = {
              t.config.snapshot_chunk_bytes_max = count(v);
            }},
     Option{"snapshots-by-hand", [](T& t, const V& v) { t.snapshots_by_hand = truth(v[0]); }},
+    Option{"machine-on-disk", [](T& t, const V& v) { t.machine_on_disk = truth(v[0]); }},
     Option{"clock-drift-ppm",
            [](T& t, const V& v) {
              t.config.clock_drift_ppm_max = static_cast<std::uint32_t>(number(v[0], kDriftPpmMax));
            }},
-    Option{"message-version", [](T& t, const V& v) { t.message_version = number(v[0]); }},
+    Option{"message-version", [](T& t, const V& v) { t.message_version = message_version(v[0]); }},
     Option{"zones", [](T& t, const V& v) { assign(t.config.zones, v); }},
     Option{"zone-loss", [](T& t, const V& v) { t.config.zone_loss = zone_loss(v[0]); }},
     Option{"priorities", [](T& t, const V& v) { assign(t.config.priorities, v); }},

@@ -1,3 +1,11 @@
+// A reader for what scenario outputs print, ours and every version of etcd's (observed.h).
+//
+// It is a parser by hand over a Reader that either takes what it is asked for or takes nothing, so
+// that an alternative is tried by copying the Reader. Entries and messages are the grammar's two
+// heavy parts: payloads are quoted and may hold anything, entries stand on one line or on many, and
+// a message's fields come in any order. What is read is put together again in one fixed way; that
+// text is what comparison.cc compares. State is carried from output to output by Observer, since a
+// batch tells only what changed.
 #include "observed.h"
 
 #include <algorithm>
@@ -190,6 +198,12 @@ bool is_state_line(absl::string_view line) {
   return absl::StrContains(line, ": State") && absl::StrContains(line, "Voter)");
 }
 
+// Of `core-state` and `machine`, which only our files have.
+bool is_own_state_line(absl::string_view line) {
+  return (absl::StartsWith(line, "Term:") && absl::StrContains(line, " Applied:")) ||
+         (absl::StartsWith(line, "Index:") && absl::StrContains(line, " Term:"));
+}
+
 // The nodes whose batches are printed without a headline, in order: those of commands that name one
 // node. Further commands stand in the input.
 std::deque<std::string> unnamed_nodes(const Command& command) {
@@ -274,7 +288,8 @@ class OutputReader {
       section_ = Section::kNone;
     } else if (const auto progress = progress_line(line)) {
       observed_.prints.push_back(*progress);
-    } else if (is_state_line(line) || absl::StartsWith(line, "log is empty")) {
+    } else if (is_state_line(line) || is_own_state_line(line) ||
+               absl::StartsWith(line, "log is empty")) {
       observed_.prints.emplace_back(line);
     } else if (NodeView* const node = view()) {
       on_batch_line(line, *node);

@@ -1,3 +1,7 @@
+// The commands of the published quorum files: configurations with acknowledged indexes or votes,
+// drawn as a chart and decided. Each answer of the core is compared with the brute force of
+// tests/unit/consensus/quorum_oracle.h, and a difference is printed in its place: the files of
+// others are thereby further cases for the oracle, too.
 #include "quorum_commands.h"
 
 #include <algorithm>

@@ -1,3 +1,7 @@
+// The commands of the published interaction tests (raft_commands.h), in one table: name and
+// handler. A handler reads its arguments, does one thing to the Environment and returns a status,
+// whose message is what the scenario sees of an error. Several commands in the input of one run one
+// after the other.
 #include "raft_commands.h"
 
 #include <algorithm>

@@ -20,7 +20,8 @@
 //   transfer-leadership from=N to=best
 //   add-nodes ... zones=(1,1,2) zone-loss=degrade priorities=(2,1,0) hand-over-on-removal=true
 //     forward-proposals=false append-entries= append-bytes= uncommitted-bytes= snapshot-bytes=
-//     snapshot-chunk-bytes=      the i-th zone or priority is node i's
+//     snapshot-chunk-bytes= snapshots-by-hand=true machine-on-disk=true message-version=1
+//                               the i-th zone or priority is node i's
 //
 // And those of fault_commands.h. Snapshots have the size of the machine, at least snapshot-bytes,
 // if either of these is given, and otherwise none.

@@ -1,3 +1,5 @@
+// One file from front to back: parse, run each command, compare or collect what it printed.
+// Commands are told apart by family only; which of them exist is the families' business.
 #include "scenario.h"
 
 #include <algorithm>

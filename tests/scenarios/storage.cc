@@ -1,3 +1,5 @@
+// What a simulated disk takes and refuses. It checks what a real log writer would find out too
+// late: gaps, compaction of what is not there, a snapshot older than the one it has.
 #include "storage.h"
 
 #include <utility>

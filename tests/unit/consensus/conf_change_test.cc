@@ -1,3 +1,4 @@
+// Changes of membership as bytes and as words: one encoding each.
 #include "consensus/core/conf_change.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
-// Changes of membership, over every configuration of four nodes that any sequence of them reaches.
+// Changes of membership: over every configuration of four nodes that any sequence of them reaches,
+// and of up to nine nodes for what thesis 4.1 and 4.3 rest on, that quorums in a row meet.
 #include "consensus/core/configuration.h"
 
 #include <gtest/gtest.h>
@@ -105,6 +106,44 @@ TEST(Configuration, NeverPassesToOneWhoseQuorumsMissThoseOfTheLast) {
     if (step.from.voters.empty()) continue;  // before bootstrap nobody decides
     ASSERT_TRUE(always_meet(step.from.quorum(), step.to.configuration.quorum()))
         << step.from.describe() << " -> " << step.to.configuration.describe();
+  }
+}
+
+TEST(Configuration, OfUpToNineVotersPassesDirectlyToOneWhoseQuorumsMeetItsOwnOnly) {
+  std::uint64_t passed = 0;
+  for (std::uint32_t n = 1; n <= kVotersMax; ++n) {
+    const Configuration from{.voters = first_nodes(n)};
+    for (const Changes& changes : change_lists(2, 1, kVotersMax)) {
+      const auto to = simple(from, changes);
+      if (!to.ok()) continue;
+      ASSERT_TRUE(always_meet(from.quorum(), to->configuration.quorum()))
+          << from.describe() << " -> " << to->configuration.describe();
+      ++passed;
+    }
+  }
+  EXPECT_GT(passed, 5'000u);
+}
+
+TEST(Configuration, OfUpToNineVotersPassesThroughJointOnesWhoseQuorumsMeetThoseOnBothSides) {
+  for (const JointVoters shape : joint_shapes(kVotersMax)) {
+    if (shape.incoming.empty() || shape.outgoing.empty()) continue;
+    Changes changes;
+    for (const NodeId gone : shape.outgoing - shape.incoming) {
+      changes.push_back({gone.value % 2 == 0 ? ConfChangeType::kRemoveNode  //
+                                             : ConfChangeType::kAddLearner,
+                         gone});
+    }
+    for (const NodeId come : shape.incoming - shape.outgoing) {
+      changes.push_back({ConfChangeType::kAddNode, come});
+    }
+    const Configuration from{.voters = shape.outgoing};
+    const auto joint = enter_joint(from, false, changes);
+    ASSERT_TRUE(joint.ok()) << joint.status();
+    ASSERT_EQ(joint->configuration.quorum(), shape);
+    const auto to = leave_joint(joint->configuration);
+    ASSERT_TRUE(to.ok()) << to.status();
+    ASSERT_TRUE(always_meet(from.quorum(), shape)) << joint->configuration.describe();
+    ASSERT_TRUE(always_meet(shape, to->configuration.quorum())) << joint->configuration.describe();
   }
 }
 

@@ -1,8 +1,12 @@
+// What a leader knows of one follower: each step by a table, and all steps in any order.
 #include "consensus/core/progress.h"
 
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <set>
+#include <tuple>
+#include <vector>
 
 #include "dataplane/base/prng.h"
 
@@ -209,7 +213,8 @@ TEST(Progress, GoesBackOnARejectionUnlessItIsStale) {
       // Never at or below what is known to match, and no hint is too high.
       {kProbe, 4, 6, 5, 0, true, 5},
       {kProbe, 0, 10, 9, ~std::uint64_t{0}, true, 9},
-      {kSnapshot, 3, 11, 10, 5, true, 6},
+      // A snapshot is on its way, and nothing is probed.
+      {kSnapshot, 3, 11, 10, 5, false, 11},
   };
   for (const auto& c : cases) {
     Progress progress = at(c.state, c.match, c.next);
@@ -222,6 +227,85 @@ TEST(Progress, GoesBackOnARejectionUnlessItIsStale) {
     EXPECT_EQ(progress.sent_commit, Index{c.next_then - 1}) << what;
     EXPECT_EQ(progress.append_flow_paused, !c.genuine || c.state == kReplicate) << what;
   }
+}
+
+// Everything that can happen to a Progress with a log of nine entries, in any order.
+class AllProgress {
+ public:
+  static constexpr std::uint64_t kLast = 9;
+
+  AllProgress() {
+    Progress fresh;
+    fresh.inflights = Inflights{{.messages_max = 2}};
+    take(fresh, 0);
+    while (!waiting_.empty()) {
+      const Progress progress = waiting_.back();
+      waiting_.pop_back();
+      step(progress);
+    }
+  }
+  std::size_t states() const { return seen_.size(); }
+
+ private:
+  void step(const Progress& from) {
+    const auto after = [&](auto&& change) {
+      Progress to = from;
+      change(to);
+      take(to, from.match.value);
+    };
+    after([](Progress& p) { p.become_probe(); });
+    after([](Progress& p) { p.become_replicate(); });
+    after([](Progress& p) { p.pending_snapshot = Index{0}, p.become_probe(); });
+    for (std::uint64_t i = 0; i <= kLast; ++i) {
+      if (i > from.match.value) after([i](Progress& p) { p.become_snapshot(Index{i}); });
+      after([i](Progress& p) { (void)p.maybe_update(Index{i}); });
+      after([i](Progress& p) { p.inflights.free_le(Index{i}), p.append_flow_paused = false; });
+      for (std::uint64_t hint = 0; hint <= kLast; ++hint) {
+        after([&](Progress& p) {
+          if (!p.maybe_decrease_to(Index{i}, Index{hint})) return;
+          ASSERT_LE(p.next, from.next) << "a rejection never moves ahead";
+          if (p.state == ProgressState::kReplicate) p.become_probe();
+        });
+      }
+      if (from.is_paused() || from.next.value + i > kLast + 1) continue;
+      // An empty append may go out with a full window.
+      if (i > 0 && from.state == ProgressState::kReplicate && from.inflights.full()) continue;
+      after([i](Progress& p) {
+        // Their bytes tell which messages are under way.
+        p.sent_entries(i, std::uint64_t{1} << (p.next.value + i));
+        p.note_sent_commit(Index{kLast});
+      });
+    }
+  }
+
+  void take(const Progress& p, std::uint64_t match_before) {
+    ASSERT_LT(p.match, p.next);
+    ASSERT_GE(p.match.value, match_before) << "what matched goes on matching";
+    ASSERT_LE(p.inflights.count(), 2u);
+    if (p.state == ProgressState::kSnapshot) {
+      ASSERT_EQ(p.next, next(std::max(p.match, p.pending_snapshot)));
+      ASSERT_TRUE(p.is_paused());
+    } else {
+      ASSERT_EQ(p.pending_snapshot, Index{0});
+    }
+    if (p.state != ProgressState::kReplicate) {
+      ASSERT_EQ(p.inflights.count(), 0u) << "only a pipeline has appends under way";
+    }
+    const auto key =
+        std::tuple(p.state, p.match.value, p.next.value, p.sent_commit.value,
+                   p.pending_snapshot.value, p.append_flow_paused, p.inflights.bytes());
+    if (seen_.insert(key).second) waiting_.push_back(p);
+  }
+
+  std::set<std::tuple<ProgressState, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t,
+                      bool, std::uint64_t>>
+      seen_;
+  std::vector<Progress> waiting_;
+};
+
+TEST(Progress, KeepsItsInvariantsThroughAllThatCanHappenToALogOfNineEntries) {
+  const AllProgress all;
+  EXPECT_GT(all.states(), 1'000u);
 }
 
 TEST(Progress, DescribesItselfOnOneLine) {

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bitset>
 #include <cstdint>
-#include <set>
 
 #include "consensus/core/quorum.h"
 
@@ -49,19 +49,18 @@ inline std::uint64_t oracle_committed(JointVoters voters, const AckedValues& ack
   return highest_value(voters, acked, [&](NodeSet holders) { return is_quorum(holders, voters); });
 }
 
-inline std::set<Zone> zones_among(NodeSet of, const ZoneLabels& labels) {
-  std::set<Zone> zones;
-  for (const NodeId node : of) zones.insert(labels[node.value]);
-  zones.erase(kNoZone);
-  return zones;
+inline std::size_t zones_among(NodeSet of, const ZoneLabels& labels) {
+  std::bitset<256> zones;
+  for (const NodeId node : of) zones.set(labels[node.value].value);
+  zones.reset(kNoZone.value);
+  return zones.count();
 }
 
 inline std::uint64_t oracle_zone_committed(JointVoters voters, const AckedValues& acked,
                                            const ZoneLabels& labels, NodeSet lost) {
   const auto in_two_zones = [&](NodeSet holders, NodeSet half) {
     const NodeSet counted = half - lost;
-    return zones_among(counted, labels).size() < 2 ||
-           zones_among(holders & counted, labels).size() >= 2;
+    return zones_among(counted, labels) < 2 || zones_among(holders & counted, labels) >= 2;
   };
   return highest_value(voters, acked, [&](NodeSet holders) {
     return is_quorum(holders, voters) && in_two_zones(holders, voters.incoming) &&

@@ -1,73 +1,11 @@
-// Rules of the core beyond what the scenario files show: zones, successors, bounds, and what comes
-// from outside and cannot be.
+// Rules of the core beyond what the scenario files show: successors, bounds, what a node begins
+// with, and what comes from outside and cannot be.
 #include <gtest/gtest.h>
 
 #include "tests/unit/consensus/core_cluster.h"
 
 namespace ringroad::raft::test {
 namespace {
-
-void two_zones(Config& config) {
-  config.zones[1] = config.zones[2] = Zone{1};
-  config.zones[3] = Zone{2};
-}
-
-TEST(Zones, AnEntryIsNotCommittedWhileOneZoneAloneHasIt) {
-  CoreCluster cluster(3, two_zones);
-  cluster.elect(1);
-  cluster.isolate(3);
-  cluster.propose(1, "a");
-  EXPECT_EQ(cluster.state(1), "") << "nodes 1 and 2 are a majority in one zone";
-  cluster.heal();
-  cluster.pass(milliseconds(100));
-  EXPECT_EQ(cluster.state(1), "a");
-}
-
-TEST(Zones, LostOnesStopCommitsUnderWait) {
-  CoreCluster cluster(3, two_zones);
-  cluster.elect(1);
-  cluster.isolate(3);
-  cluster.propose(1, "a");
-  cluster.pass(milliseconds(2000));
-  EXPECT_EQ(cluster.node(1).role(), Role::kLeader);
-  EXPECT_EQ(cluster.state(1), "");
-  EXPECT_FALSE(cluster.node(1).status().zone_rule_degraded);
-}
-
-TEST(Zones, LostOnesAreGivenUpWhenAnOperatorSaysSo) {
-  CoreCluster cluster(3, two_zones);
-  cluster.elect(1);
-  cluster.isolate(3);
-  ASSERT_EQ(cluster.node(1).propose_conf_change(ConfChange{{ConfChangeType::kRemoveNode, id(3)}},
-                                                EntryType::kConfChangeV2),
-            StepResult::kOk);
-  cluster.pass(milliseconds(1000));
-  ASSERT_TRUE(cluster.node(1).tracker().contains(id(3))) << "the change waits like any entry";
-  cluster.node(1).set_zone_loss(ZoneLossPolicy::kDegrade);
-  cluster.settle();
-  EXPECT_FALSE(cluster.node(1).tracker().contains(id(3)));
-  cluster.propose(1, "a");
-  EXPECT_EQ(cluster.state(2), "a");
-}
-
-TEST(Zones, LostOnesAreDoneWithoutUnderDegradeUntilTheyAreBack) {
-  CoreCluster cluster(3, [](Config& config) {
-    two_zones(config);
-    config.zone_loss = ZoneLossPolicy::kDegrade;
-  });
-  cluster.elect(1);
-  cluster.isolate(3);
-  cluster.propose(1, "a");
-  cluster.pass(milliseconds(100));
-  EXPECT_EQ(cluster.state(1), "") << "not before an election timeout of silence";
-  cluster.pass(milliseconds(200));
-  EXPECT_EQ(cluster.state(1), "a");
-  EXPECT_TRUE(cluster.node(1).status().zone_rule_degraded);
-  cluster.heal();
-  cluster.pass(milliseconds(200));
-  EXPECT_FALSE(cluster.node(1).status().zone_rule_degraded);
-  EXPECT_EQ(cluster.state(3), "a");
-}
 
 TEST(Successors, AreChosenByPriorityThenByProgress) {
   CoreCluster cluster(4, [](Config& config) {
@@ -194,6 +132,7 @@ TEST(Hostile, MessagesThatNoCorrectPeerSendsAreRefusedAndChangeNothing) {
         .chunk_bytes = 3}},
       {"an empty proposal", {.type = MessageType::kPropose, .from = id(1)}},
       {"a type that is none", {.type = static_cast<MessageType>(99), .from = id(1), .term = term}},
+      {"a type that is gone", {.type = static_cast<MessageType>(12), .from = id(1), .term = term}},
       {"applied beyond what was handed out",
        {.type = MessageType::kStorageApplyResponse, .index = Index{99}}},
   };
@@ -254,6 +193,60 @@ TEST(Restored, StateThatContradictsItselfIsRefused) {
   restored.hard_state = {.term = Term{3}};
   restored.entries = {&gap, 1};
   EXPECT_THROW(Raft(config, restored, Prng{1}, seconds(1)), std::invalid_argument);
+}
+
+// Node 1 was alone when its log began. The log adds node 2 and then tries to remove them all.
+struct RestoredChanges : testing::Test {
+  RestoredChanges() {
+    config.id = id(1);
+    restored = {.hard_state = {.term = Term{1}, .commit = Index{2}},
+                .snapshot = {.conf = {.voters = {id(1)}}},
+                .entries = entries};
+    add(ConfChange{{ConfChangeType::kAddNode, id(2)}}, entries[0], payloads[0]);
+    ConfChange all{{ConfChangeType::kRemoveNode, id(1)}};
+    EXPECT_TRUE(all.add({ConfChangeType::kRemoveNode, id(2)}));
+    add(all, entries[1], payloads[1]);
+    entries[0].index = Index{1};
+    entries[1].index = Index{2};
+  }
+  using Payload = std::array<std::byte, ConfChange::kBytesMax>;
+  static void add(const ConfChange& change, Entry& entry, Payload& payload) {
+    entry = {.term = Term{1},
+             .data = payload.data(),
+             .size_bytes = static_cast<std::uint32_t>(encode(change, payload)),
+             .type = EntryType::kConfChangeV2};
+  }
+  std::unique_ptr<Raft> started(std::uint64_t applied) {
+    restored.applied = Index{applied};
+    return std::make_unique<Raft>(config, restored, Prng{1}, seconds(1));
+  }
+  Config config;
+  Restored restored;
+  std::array<Entry, 2> entries;
+  std::array<Payload, 2> payloads{};
+};
+
+TEST_F(RestoredChanges, ThatTheMachineHasAppliedAreInForce) {
+  const auto node = started(2);
+  EXPECT_EQ(node->tracker().configuration().describe(), "voters=(1 2)") << "the other was refused";
+  node->campaign();
+  while (node->has_ready()) {
+    (void)node->ready();
+    node->advance();
+  }
+  EXPECT_NE(node->role(), Role::kLeader) << "nobody has asked node 2";
+}
+
+TEST_F(RestoredChanges, ThatTheMachineHasNotAppliedAreHandedOut) {
+  const auto node = started(0);
+  EXPECT_EQ(node->tracker().configuration().describe(), "voters=(1)");
+  EXPECT_EQ(node->ready().committed.size(), 2u);
+}
+
+TEST_F(RestoredChanges, ThatTheMachineCannotHaveAppliedAreRefused) {
+  payloads[0][0] = std::byte{99};
+  EXPECT_THROW(started(1), std::invalid_argument);
+  EXPECT_NO_THROW(started(0)) << "whoever applies it finds out";
 }
 
 }  // namespace

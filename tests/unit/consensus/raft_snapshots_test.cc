@@ -38,6 +38,20 @@ TEST_F(Snapshots, TravelInBoundedChunksAndTheLogFollows) {
   EXPECT_EQ(chunks, 7);
 }
 
+TEST_F(Snapshots, AreAnsweredWithTheCommitIndexTheyBring) {
+  std::vector<Message> answers;
+  cluster.filter = [&answers](const Message& m) {
+    const bool is_answer = m.type == MessageType::kAppendResponse && m.from == id(3) && !m.reject;
+    if (is_answer) answers.push_back(m);
+    return true;
+  };
+  cluster.heal();
+  cluster.pass(milliseconds(400));
+  ASSERT_FALSE(answers.empty());
+  EXPECT_EQ(answers[0].index, previous(cluster.node(1).log().last_index())) << "the snapshot's";
+  EXPECT_EQ(answers[0].known_commit, answers[0].index);
+}
+
 TEST_F(Snapshots, GoOnAfterALostChunk) {
   count_chunks();
   lose = 4;
@@ -103,6 +117,23 @@ TEST_F(Snapshots, NeverReplaceNewerEntries) {
   cluster.settle();
   EXPECT_EQ(cluster.node(3).log().last_index(), last);
   EXPECT_EQ(cluster.state(3), "payload!newer");
+}
+
+TEST(SnapshotsOfNothing, AreSentAgainWhenTheyWereLost) {
+  CoreCluster cluster(3);
+  cluster.isolate(3);
+  cluster.elect(1);
+  cluster.snapshot(1, 0);
+  ASSERT_EQ(cluster.state(1), "");
+  int sent = 0;
+  cluster.filter = [&sent](const Message& m) {
+    return m.type != MessageType::kSnapshot || ++sent > 1;
+  };
+  cluster.heal();
+  cluster.pass(milliseconds(500));
+  EXPECT_EQ(sent, 2);
+  cluster.propose(1, "a");
+  EXPECT_EQ(cluster.state(3), "a");
 }
 
 TEST(SnapshotsOfOthers, AreTakenByANodeThatWasAddedAfterThey) {

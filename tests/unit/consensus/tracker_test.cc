@@ -1,3 +1,4 @@
+// Members and what is known of them: how both change together, and what a quorum of them says.
 #include "consensus/core/tracker.h"
 
 #include <gtest/gtest.h>
