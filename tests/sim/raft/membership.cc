@@ -40,6 +40,9 @@ void Membership::turn() {
     replace(*lost.begin());
     return;
   }
+  // A member that is away may not come back with what it had: until that is known, whoever is left
+  // stays.
+  if (!(configuration.members() & world_.ruined()).empty()) return;
   if (!world_.is_healed() && world_.scenario().troubles.has(Trouble::kMembership)) {
     change_something(leader);
     // One that has to wait, or to be refused.
@@ -49,8 +52,11 @@ void Membership::turn() {
 
 void Membership::replace(NodeId damaged) {
   NodeId& replacement = replacements_[damaged.value];
-  if (replacement == kNoNode) replacement = world_.add_node();
-  if (replacement == kNoNode) return;
+  if (replacement == kNoNode) {
+    replacement = world_.add_node(true);
+    if (replacement == kNoNode) return;
+    world_.tally().add(Fault::kDamagedReplaced);
+  }
   ConfChange change;
   (void)change.add(single(ConfChangeType::kRemoveNode, damaged));
   (void)change.add(single(ConfChangeType::kAddNode, replacement));
@@ -59,9 +65,9 @@ void Membership::replace(NodeId damaged) {
 
 // One that was a member before, with its log as it is, or a new one.
 NodeId Membership::newcomer(const Configuration& configuration) {
-  const NodeSet former = world_.nodes() - configuration.members() - world_.damaged();
+  const NodeSet former = world_.nodes() - configuration.members() - world_.ruined();
   if (!former.empty() && prng_.below(2) == 0) return some(former);
-  return world_.add_node();
+  return world_.add_node(false);
 }
 
 void Membership::change_something(const Node& leader) {
@@ -119,7 +125,6 @@ void Membership::change_several(const Configuration& c, ConfChange& change) {
 void Membership::propose(const ConfChange& change) {
   const NodeId to = prng_.below(8) == 0 ? some(world_.running()) : world_.leader();
   if (to == kNoNode) return;
-  ++world_.report().changes;
   world_.note(to, "is asked to change the membership: " +
                       (change.leaves_joint() ? "leave joint" : describe(change.changes())));
   world_.node(to).act([change](Raft& raft) {
