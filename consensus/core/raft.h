@@ -15,9 +15,10 @@
 // With `async_storage_writes` the next Ready may be taken before the writes of the last are done;
 // without, advance() says that all five are done, and takes the node's own responses upon itself.
 //
-// Files: raft.cc (time, roles), step.cc (dispatch, terms), election.cc (4, 9.6: votes), replication.cc (3.5, 3.6:
-// append and commit), snapshots.cc (5), reads.cc (6.4), membership.cc (4, 3.10), ready.cc. Numbers
-// are the thesis's: D. Ongaro, Consensus: Bridging Theory and Practice, 2014.
+// Files: raft.cc (time, roles), step.cc (dispatch, terms), election.cc (4, 9.6: votes),
+// replication.cc (3.5, 3.6: append and commit), snapshots.cc (5), reads.cc (6.4), membership.cc
+// (4, 3.10), ready.cc. Numbers are the thesis's: D. Ongaro, Consensus: Bridging Theory and
+// Practice, 2014.
 #pragma once
 
 #include <array>
@@ -186,6 +187,7 @@ class Raft {
   void send_heartbeat(NodeId to);
   bool maybe_commit();
   void observe_zones();
+  NodeSet zones_lost_in(NodeSet voters) const;
 
   // snapshots.cc
   bool send_snapshot(NodeId to);

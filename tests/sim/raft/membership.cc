@@ -77,7 +77,7 @@ void Membership::change_something(const Node& leader) {
     if (node != kNoNode) change = ConfChange{single(type, node)};
   };
   const bool has_room = c.members().count() < kMembersMax;
-  switch (prng_.below(6)) {
+  switch (prng_.below(7)) {
     case 0:
       if (has_room) set(ConfChangeType::kAddLearner, newcomer(c));
       break;
@@ -92,6 +92,11 @@ void Membership::change_something(const Node& leader) {
       break;
     case 4:
       if (!c.learners.empty()) set(ConfChangeType::kRemoveNode, some(c.learners));
+      break;
+    case 5:  // which every node has to refuse alike
+      if (prng_.below(2) != 0) break;
+      change = ConfChange{ConfChangeTransition::kJointImplicit};
+      for (const NodeId id : c.voters) (void)change.add(single(ConfChangeType::kRemoveNode, id));
       break;
     default:
       change_several(c, change);
