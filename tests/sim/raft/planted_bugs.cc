@@ -1,7 +1,7 @@
 // Switches classic mistakes on, one at a time (consensus/core/planted.h), and demands that the
 // simulator finds each: otherwise its silence about the real core would be worth little.
 //
-//   planted_bugs [--search N] [--bug NAME]
+//   planted_bugs [--search N] [--bug NAME] [--explain]
 //
 // Each bug is looked for from the seed that found it last on, in at most N seeds (default: 3,000).
 // A change of the core or of the simulator may move it; then the line tells where it is now, and
@@ -12,6 +12,7 @@
 #include <string>
 
 #include "consensus/core/planted.h"
+#include "tests/sim/raft/explain.h"
 #include "tests/sim/raft/runner.h"
 
 namespace {
@@ -85,14 +86,24 @@ Found look_for(const Planted& planted, std::uint64_t search) {
   return found;
 }
 
+void explain_found(const Planted& planted, const Found& found) {
+  ringroad::raft::planted_bug = planted.bug;
+  Report report;
+  report.failure = found.failure;
+  explain("", draw_scenario(found.seed, Mode::kDirect), report);
+  ringroad::raft::planted_bug = Bug::kNone;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   std::uint64_t search = 3'000;
   std::string only;
+  bool explains = false;
   CLI::App app{"Planted bugs, and whether the simulator finds them"};
   app.add_option("--search", search, "in how many seeds each is looked for")->capture_default_str();
   app.add_option("--bug", only, "only this one");
+  app.add_flag("--explain", explains, "print the smallest run that finds it, and its last events");
   CLI11_PARSE(app, argc, argv);
   std::printf("1..%zu\n", only.empty() ? std::size(kPlanted) : 1);
   int number = 0, missed = 0;
@@ -106,6 +117,7 @@ int main(int argc, char** argv) {
     } else {
       std::printf("ok %d - %s is found\n# by seed %" PRIu64 ", after %" PRIu64 ": %s\n", ++number,
                   planted.name, found.seed, found.seeds, found.failure.c_str());
+      if (explains) explain_found(planted, found);
     }
     std::fflush(stdout);
   }

@@ -17,10 +17,12 @@ constexpr std::array<std::string_view, kTroubles> kTroubleNames = {
     "stuck-disk", "full-disk",  "disk-error", "read-error", "clock-drift", "membership",
     "transfer",   "compaction", "forget",     "campaign",   "versions",    "lease-edge"};
 
-// Each kind is in about every other seed, changes of the membership in three of four; a few seeds
-// have none at all.
+// Each kind is in about every other seed; in a third of the seeds there are fewer, so that more of
+// each happens; changes of the membership are in most; a few seeds have none at all.
 TroubleSet draw_troubles(Prng& prng) {
   TroubleSet all{static_cast<std::uint32_t>(prng.next()) & kAllTroubles.bits()};
+  const std::uint64_t sparse = prng.next();
+  if (prng.below(3) == 0) all = TroubleSet{all.bits() & static_cast<std::uint32_t>(sparse)};
   if (prng.below(2) == 0) all = all.with(Trouble::kMembership);
   return prng.below(40) == 0 ? TroubleSet{} : all;
 }
@@ -48,8 +50,8 @@ void draw_raft(Prng& prng, Scenario& s) {
   // A node whose log is too short to win can keep the others from campaigning for long.
   if (!raft.pre_vote) s.recovery_time_max = seconds(60);
   raft.check_quorum = prng.below(4) != 0;
-  if (raft.check_quorum && prng.below(2) == 0) raft.read_mode = ReadMode::kLease;
-  raft.clock_drift_ppm_max = pick(prng, {25'000u, 60'000u, 200'000u});
+  if (raft.check_quorum && prng.below(3) != 0) raft.read_mode = ReadMode::kLease;
+  raft.clock_drift_ppm_max = pick(prng, {25'000u, 100'000u, 200'000u});
   raft.append_bytes_max = pick(prng, {200u, 2'000u, 30'000u});
   raft.append_entries_max = pick(prng, {1u, 4u, 64u});
   raft.inflight_messages_max = pick(prng, {1u, 4u, 64u});

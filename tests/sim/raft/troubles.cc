@@ -133,21 +133,23 @@ void Troubles::end_a_lease() {
   world_.tally().add(Fault::kLeaderCutAtLeaseEnd);
   world_.network().mend_all();
   const bool are_restarted = prng_.below(2) == 0;
+  const NodeSet voters = world_.node(leading).raft().tracker().configuration().voters;
   std::vector<NodeId> others;
   for (const NodeId other : world_.nodes()) {
     if (other == leading) continue;
-    others.push_back(other);
+    if (voters.contains(other)) others.push_back(other);
     world_.network().cut(other, leading);
     world_.network().cut(leading, other);
     if (are_restarted) world_.crash(other, {.power = false, .down_max = milliseconds(10)});
   }
   if (others.empty()) return;
-  constexpr std::int64_t kAttempts = 24;
+  // The last heartbeat that it rests on may be some time ago.
+  constexpr std::int64_t kAttempts = 40;
   const NodeId candidate = others[prng_.below(others.size())];
   const Nanos timeout = world_.scenario().raft.election_timeout;
-  const Nanos first = are_restarted ? milliseconds(5) : timeout * 4 / 5;
+  const Nanos first = are_restarted ? milliseconds(5) : timeout * 2 / 5;
   for (std::int64_t i = 0; i < kAttempts; ++i) {
-    world_.scheduler().after(first + timeout * i / (2 * kAttempts), [this, candidate] {
+    world_.scheduler().after(first + timeout * (4 * i) / (5 * kAttempts), [this, candidate] {
       if (!world_.is_healed()) world_.node(candidate).act([](Raft& raft) { raft.campaign(); });
     });
   }

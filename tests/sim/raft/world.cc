@@ -22,11 +22,7 @@ World::World(const Scenario& scenario, std::size_t lines_max)
       invariants_(scheduler_, scenario_.raft, tally_),
       clients_(
           scenario_, scheduler_, prng_.fork(),
-          {.some_node =
-               [this] {
-                 const auto count = static_cast<std::uint32_t>(nodes_.count());
-                 return NodeId{static_cast<std::uint16_t>(1 + prng_.below(count))};
-               },
+          {.some_node = [this] { return some_node(); },
            .deliver = [this](NodeId id, const Request& request) { node(id).request(request); }}) {
   const auto make = scenario_.mode == Mode::kLinks ? make_link_network : make_direct_network;
   network_ = make(
@@ -67,6 +63,17 @@ Node& World::make_node(NodeId id) {
       first_members_, prng_.fork());
   if (scenario_.not_upgraded.contains(id)) node(id).install(MessageVersion::kPrevious);
   return node(id);
+}
+
+// In the end clients know whom to leave alone: those that are gone for good would take up their
+// time.
+NodeId World::some_node() {
+  const NodeSet known = is_healed_ && !running().empty() ? running() : nodes_;
+  auto left = prng_.below(known.count());
+  for (const NodeId id : known) {
+    if (left-- == 0) return id;
+  }
+  return kNoNode;
 }
 
 NodeId World::add_node(bool is_replacement) {

@@ -84,6 +84,7 @@ class World {
 
  private:
   Node& make_node(NodeId id);
+  NodeId some_node();
   void restart_later(NodeId id, Nanos down_max);
   void on_damaged(NodeId id);
   bool rot(Node& victim, std::uint64_t proven_bytes);
