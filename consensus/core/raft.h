@@ -167,6 +167,7 @@ class Raft {
   void campaign(Campaign kind);
   void on_vote_request(const Message& m);
   void on_vote_response(const Message& m);
+  void learn_commit(const Message& m);
   bool is_promotable() const;
   bool has_unapplied_conf_change() const;
   bool is_bound_to_leader(const Message& m) const;
