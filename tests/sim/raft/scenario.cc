@@ -55,6 +55,8 @@ void draw_raft(Prng& prng, Scenario& s) {
   raft.append_bytes_max = pick(prng, {200u, 2'000u, 30'000u});
   raft.append_entries_max = pick(prng, {1u, 4u, 64u});
   raft.inflight_messages_max = pick(prng, {1u, 4u, 64u});
+  // One entry in flight and a long way: what a follower lacks takes its time.
+  if (raft.append_entries_max * raft.inflight_messages_max <= 4) s.recovery_time_max = seconds(60);
   raft.uncommitted_bytes_max = pick(prng, {kNoLimit, kNoLimit, std::uint64_t{600}});
   raft.applying_bytes_max = pick(prng, {kNoLimit, std::uint64_t{500}});
   raft.snapshot_chunk_bytes_max = pick(prng, {64u, 256u, 5'000u});
