@@ -81,7 +81,14 @@ void Raft::on_vote_request(const Message& m) {
       vote_ == m.from || (vote_ == kNoNode && leader_ == kNoNode) || (is_pre && m.term > term_);
   if (!(may_vote || (planted(Bug::kVotesTwice) && leader_ == kNoNode)) ||
       !(log_.is_up_to_date({m.log_term, m.index}) || planted(Bug::kNoUpToDateCheck))) {
-    send({.type = response, .to = m.from, .term = term_, .reject = true});
+    Message answer{.type = response, .to = m.from, .term = term_, .reject = true};
+    // A candidate may need the vote of a node that was removed and will not campaign, by a change
+    // that it stores and does not know to be committed. So it is told.
+    if (!is_promotable()) {
+      answer.commit = log_.committed();
+      answer.log_term = log_.term(log_.committed()).value_or(Term{});
+    }
+    send(answer);
     return;
   }
   // The request's term, not this node's: a pre-vote leaves that behind, and a response of a lower
@@ -91,6 +98,13 @@ void Raft::on_vote_request(const Message& m) {
     election_since_ = now_;
     vote_ = m.from;
   }
+}
+
+// What is committed stays so, in every term; and whoever has its last entry has all of it (thesis
+// 3.5, log matching).
+void Raft::learn_commit(const Message& m) {
+  if (role_ == Role::kLeader || m.commit <= log_.committed()) return;
+  if (log_.matches({m.log_term, m.commit})) log_.commit_to(m.commit);
 }
 
 // Thesis 3.4, 9.6: a majority of the votes of one term elects, of the pre-votes lets it stand.

@@ -27,9 +27,11 @@ enum class Bug : std::uint8_t {
   kConflictKept,                 // a conflicting entry stays if the log is long enough
   kStaleLeaderReads,             // a leader answers reads without asking anyone
   kReadBeforeFirstCommit,        // a leader answers reads before its first commit
-  kLeaseWithoutDrift,            // a lease runs as long as the longest promise, and a bit
+  kLeaseWithoutDrift,            // a lease runs as long as a promise by the leader's own clock
   kLeaseNotPromised,             // a follower votes though it has just answered its leader
+  kNoPromiseAfterRestart,        // a restarted node votes though it may have promised not to
   kLeaseKeptInTransfer,          // a leader that told a successor to campaign still has its lease
+  kZoneRuleIgnored,              // a quorum in one zone commits where two zones were asked for
   kJointOutgoingIgnored,         // the old half does not decide while joint
   kLearnersVote,                 // learners count as voters
   kChangeBeforeLastIsApplied,    // a change is proposed while another is under way
@@ -44,7 +46,7 @@ enum class Bug : std::uint8_t {
   kDamageTakenForTornTail,  // whatever does not read is cut
   kFailedFlushIgnored,      // a flush that failed is taken for one that did not
 };
-inline constexpr std::uint8_t kBugs = 32;
+inline constexpr std::uint8_t kBugs = 34;
 
 #ifdef RINGROAD_PLANTED_BUGS
 inline Bug planted_bug = Bug::kNone;

@@ -84,7 +84,9 @@ Raft::Raft(const Config& config, const Restored& restored, Prng prng, Nanos now)
   term_ = hard.term;
   vote_ = hard.vote;
   // It may have promised its leader, before it went down, not to vote (thesis 6.4.1).
-  if (config_.read_mode == ReadMode::kLease) promised_until_ = now_ + config_.election_timeout;
+  if (config_.read_mode == ReadMode::kLease && !planted(Bug::kNoPromiseAfterRestart)) {
+    promised_until_ = now_ + config_.election_timeout;
+  }
   become_follower(term_, kNoNode);
   previous_hard_state_ = {term_, vote_, log_.committed()};
   previous_soft_state_ = {leader_, role_};

@@ -167,6 +167,7 @@ class Raft {
   void campaign(Campaign kind);
   void on_vote_request(const Message& m);
   void on_vote_response(const Message& m);
+  void learn_commit(const Message& m);
   bool is_promotable() const;
   bool has_unapplied_conf_change() const;
   bool is_bound_to_leader(const Message& m) const;
@@ -188,6 +189,7 @@ class Raft {
   bool maybe_commit();
   void observe_zones();
   bool is_zone_rule_degraded() const;
+  NodeSet zones_lost_in(NodeSet voters) const;
 
   // snapshots.cc
   bool send_snapshot(NodeId to);

@@ -125,11 +125,10 @@ Nanos Raft::lease_until() const {
   const std::uint64_t quorum_asked_at =
       committed_index(tracker_.configuration().quorum(), asked_at);
   if (quorum_asked_at == 0) return Nanos{};
-  if (planted(Bug::kLeaseWithoutDrift)) {
-    return Nanos{static_cast<std::int64_t>(quorum_asked_at)} + config_.election_timeout * 2;
-  }
   const Nanos slack =
-      config_.election_timeout / 1'000'000 * std::int64_t{config_.clock_drift_ppm_max};
+      planted(Bug::kLeaseWithoutDrift)
+          ? Nanos{}
+          : config_.election_timeout / 1'000'000 * std::int64_t{config_.clock_drift_ppm_max};
   return Nanos{static_cast<std::int64_t>(quorum_asked_at)} + config_.election_timeout - slack * 2;
 }
 

@@ -270,20 +270,34 @@ bool Raft::maybe_commit() {
   return true;
 }
 
-// Whether the other zones are lost: no voter outside this node's zone was heard of for an election
-// timeout. Under kDegrade the rule then asks for nothing, from the next heartbeat on until the
-// first answer of one of them: what that answer commits is in two zones.
-void Raft::observe_zones() {
-  const Zone own = config_.zones[config_.id.value];
-  NodeSet elsewhere;
-  bool heard = false;
-  for (const NodeId id : tracker_.configuration().all_voters()) {
-    if (config_.zones[id.value] == own) continue;
-    elsewhere.insert(id);
-    heard |= now_ - heard_at_[id.value] < config_.election_timeout;
+// Of one half of the configuration, the voters in zones that are lost: in all but one, when nobody
+// in any other was heard of for an election timeout. Nodes that stand in no zone say nothing.
+NodeSet Raft::zones_lost_in(NodeSet voters) const {
+  Zone heard = kNoZone;
+  for (const NodeId id : voters) {
+    const Zone zone = config_.zones[id.value];
+    const bool is_heard = id == config_.id || now_ - heard_at_[id.value] < config_.election_timeout;
+    if (zone == kNoZone || !is_heard) continue;
+    if (heard != kNoZone && zone != heard) return {};
+    heard = zone;
   }
-  const bool degrades = config_.zone_loss == ZoneLossPolicy::kDegrade && !heard;
-  const NodeSet lost = degrades ? elsewhere : NodeSet{};
+  NodeSet lost;
+  for (const NodeId id : voters) {
+    const Zone zone = config_.zones[id.value];
+    if (zone != kNoZone && zone != heard) lost.insert(id);
+  }
+  return lost;
+}
+
+// Each half is asked for two zones (quorum.h), so each may lose one. Under kDegrade the rule then
+// asks for nothing there, from the next heartbeat on until the first answer of a voter that was
+// lost: what that answer commits is in two zones.
+void Raft::observe_zones() {
+  const Configuration& configuration = tracker_.configuration();
+  const NodeSet lost =
+      config_.zone_loss == ZoneLossPolicy::kDegrade
+          ? zones_lost_in(configuration.voters) | zones_lost_in(configuration.outgoing)
+          : NodeSet{};
   if (lost == tracker_.zones().lost) return;
   tracker_.set_zones({config_.zones, lost});
   if (maybe_commit()) {

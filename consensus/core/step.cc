@@ -119,6 +119,9 @@ StepResult Raft::step(const Message& m) {
 }
 
 StepResult Raft::dispatch(const Message& m) {
+  const bool is_about_vote =
+      m.type == MessageType::kVoteResponse || m.type == MessageType::kPreVoteResponse;
+  if (is_about_vote && m.reject) learn_commit(m);
   if (!step_term(m)) return StepResult::kOk;
   switch (m.type) {
     case MessageType::kHup:

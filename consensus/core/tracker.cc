@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "consensus/core/planted.h"
 #include "dataplane/base/check.h"
 
 namespace ringroad::raft {
@@ -61,7 +62,10 @@ Tracker::Tally Tracker::tally_votes() const {
 Index Tracker::committed() const {
   return zone_committed_index(
       configuration_.quorum(), [this](NodeId node) { return progress_[node.value].match; },
-      [this](NodeId node) { return zones_.of[node.value]; }, zones_.lost);
+      [this](NodeId node) {
+        return planted(Bug::kZoneRuleIgnored) ? kNoZone : zones_.of[node.value];
+      },
+      zones_.lost);
 }
 
 bool Tracker::quorum_active() const {

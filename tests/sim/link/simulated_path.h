@@ -50,16 +50,25 @@ class SimulatedPath {
   }
   void give_back(std::unique_ptr<Buffer> buffer) { pool_.push_back(std::move(buffer)); }
 
-  void send(std::unique_ptr<Buffer> buffer, Nanos now) {
+  // What became of a frame.
+  struct Fate {
+    bool is_lost = false;
+    bool is_duplicated = false;
+    bool is_reordered = false;
+  };
+  Fate send(std::unique_ptr<Buffer> buffer, Nanos now) {
+    Fate fate;
     // Preamble, gap, Ethernet, IPv4 and UDP headers weigh 66 bytes.
     const auto bits = static_cast<std::int64_t>((buffer->size + 66) * 8);
     const Nanos on_wire{bits * 1'000'000'000 / static_cast<std::int64_t>(bits_per_second_)};
     free_at_ = std::max(free_at_, now) + on_wire;
     if (now < faults.blackout_until || prng_.chance_ppm(faults.loss_ppm)) {
       give_back(std::move(buffer));
-      return;
+      fate.is_lost = true;
+      return fate;
     }
     if (prng_.chance_ppm(faults.duplicate_ppm)) {
+      fate.is_duplicated = true;
       auto twin = take_buffer(buffer->bytes.size());
       twin->size = buffer->size;
       std::copy_n(buffer->bytes.begin(), buffer->size, twin->bytes.begin());
@@ -70,7 +79,9 @@ class SimulatedPath {
         buffer->bytes[prng_.below(buffer->size)] ^= std::byte{1} << prng_.below(8);
       }
     }
-    enqueue(std::move(buffer), prng_.chance_ppm(faults.reorder_ppm));
+    fate.is_reordered = prng_.chance_ppm(faults.reorder_ppm);
+    enqueue(std::move(buffer), fate.is_reordered);
+    return fate;
   }
 
   Nanos next_arrival() const { return queue_.empty() ? kNever : queue_.front().due; }

@@ -7,11 +7,14 @@ namespace {
 
 class DirectNetwork final : public Network {
  public:
-  DirectNetwork(Scheduler& scheduler, Prng prng, WireTiming timing, Hooks hooks)
-      : Network(std::move(hooks)), scheduler_(scheduler), prng_(prng), timing_(timing) {}
+  DirectNetwork(Scheduler& scheduler, Prng prng, WireTiming timing, Hooks hooks, Tally& tally)
+      : Network(std::move(hooks), tally), scheduler_(scheduler), prng_(prng), timing_(timing) {}
 
   void send(NodeId from, NodeId to, Bytes message) override {
-    if (prng_.chance_ppm(faults_.duplicate_ppm)) put_on_wire(from, to, message);
+    if (prng_.chance_ppm(faults_.duplicate_ppm)) {
+      tally_.add(Fault::kDuplicated);
+      put_on_wire(from, to, message);
+    }
     put_on_wire(from, to, std::move(message));
   }
   void start(NodeId node) override { running_.insert(node); }
@@ -25,10 +28,14 @@ class DirectNetwork final : public Network {
   }
 
   void put_on_wire(NodeId from, NodeId to, Bytes message) {
-    if (prng_.chance_ppm(faults_.loss_ppm)) return;
+    if (prng_.chance_ppm(faults_.loss_ppm)) {
+      tally_.add(Fault::kLost);
+      return;
+    }
     Nanos due =
         scheduler_.now() + timing_.latency_min + below(timing_.latency_max - timing_.latency_min);
     if (prng_.chance_ppm(faults_.reorder_ppm)) {
+      tally_.add(Fault::kReordered);
       due = due + below(faults_.reorder_delay_max);
     } else {
       // In order, but for those.
@@ -51,8 +58,8 @@ class DirectNetwork final : public Network {
 }  // namespace
 
 std::unique_ptr<Network> make_direct_network(Scheduler& scheduler, Prng prng, WireTiming timing,
-                                             Network::Hooks hooks) {
-  return std::make_unique<DirectNetwork>(scheduler, prng, timing, std::move(hooks));
+                                             Network::Hooks hooks, Tally& tally) {
+  return std::make_unique<DirectNetwork>(scheduler, prng, timing, std::move(hooks), tally);
 }
 
 }  // namespace ringroad::raft::sim

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "dataplane/base/prng.h"
+#include "tests/sim/raft/tally.h"
 
 namespace ringroad::raft::sim {
 
@@ -35,13 +36,15 @@ struct DiskFaults {
 // What a crash may do to unflushed writes besides losing or keeping them.
 struct CrashFaults {
   bool torn = false;
-  // Land, within one file, anywhere below this offset instead of where they belong. 0: nowhere.
+  // One of this file's lands anywhere below this offset instead of where it belongs. 0: none does.
+  std::string misdirect_in;
   std::uint64_t misdirect_below = 0;
 };
 
 class Disk {
  public:
-  explicit Disk(Prng prng) : prng_(prng) {}
+  // Whoever counts outlives the disk.
+  Disk(Prng prng, Tally& tally) : prng_(prng), tally_(tally) {}
 
   DiskFaults faults;
 
@@ -55,9 +58,10 @@ class Disk {
   [[nodiscard]] DiskResult flush_directory();
   [[nodiscard]] DiskResult read(const std::string& name, Bytes& out);
 
-  void lose_power(const CrashFaults& crash);
-  // Damage at rest: one bit, for good.
-  void rot(const std::string& name, std::uint64_t offset);
+  // Whether a write went astray.
+  bool lose_power(const CrashFaults& crash);
+  // Damage at rest: one bit, for good. False when there is nothing at that place.
+  bool rot(const std::string& name, std::uint64_t offset);
 
   // For whoever checks: what surely survives a crash now.
   struct Durable {
@@ -80,9 +84,12 @@ class Disk {
 
   Inode& inode(std::uint64_t number) { return inodes_[number - 1]; }
   static void keep(Inode& file, std::uint64_t from, std::uint64_t to, std::uint64_t size);
-  void settle(Inode& file, const Extent& extent, const CrashFaults& crash);
+  DiskResult refuse(DiskResult result, Fault fault);
+  void settle(Inode& file, const Extent& extent, bool torn);
+  bool misdirect(const CrashFaults& crash);
 
   Prng prng_;
+  Tally& tally_;
   std::vector<Inode> inodes_;  // by number, from 1 on
   Directory seen_;
   Directory durable_;

@@ -16,6 +16,18 @@ std::string number(std::uint64_t n) { return std::to_string(n); }
 
 }  // namespace
 
+std::uint32_t zones_of(const Config& config, NodeSet nodes) {
+  std::array<bool, 256> seen{};
+  std::uint32_t count = 0;
+  for (const NodeId id : nodes) {
+    const Zone zone = config.zones[id.value];
+    if (zone == kNoZone || seen[zone.value]) continue;
+    seen[zone.value] = true;
+    ++count;
+  }
+  return count;
+}
+
 std::string to_string(EntryId id) {
   return "entry " + number(id.index.value) + " of term " + number(id.term.value);
 }
@@ -61,7 +73,8 @@ void Invariants::observe(NodeId node, const Raft& raft) {
   Seen& seen = seen_[node.value];
   if (raft.term() < seen.term) fail(node, "the term went back");
   const bool campaigns_anew = raft.role() == Role::kCandidate && raft.term() != seen.term;
-  if (campaigns_anew && pre_vote_ && seen.role != Role::kPreCandidate && !seen.may_campaign) {
+  if (campaigns_anew && config_.pre_vote && seen.role != Role::kPreCandidate &&
+      !seen.may_campaign) {
     fail(node,
          "pre-vote: it campaigns in term " + number(raft.term().value) + " without having asked");
   }
@@ -139,11 +152,28 @@ void Invariants::check_quorum_has(NodeId node, const Raft& raft, EntryId id) {
     if (durable_[voter.value].contains(id)) holders.insert(voter);
   }
   for (const NodeSet voters : {configuration.voters, configuration.outgoing}) {
-    if (voters.empty() || (holders & voters).count() >= majority_of(voters.count())) continue;
-    fail(node, "durability: committed " + to_string(id) + " is on the disks of " +
-                   describe(holders & voters) + " only, of " + describe(voters));
+    if (voters.empty()) continue;
+    if ((holders & voters).count() < majority_of(voters.count())) {
+      fail(node, "durability: committed " + to_string(id) + " is on the disks of " +
+                     describe(holders & voters) + " only, of " + describe(voters));
+    }
+    check_zones(node, raft, id, voters, holders & voters);
+  }
+}
+
+void Invariants::check_zones(NodeId node, const Raft& raft, EntryId id, NodeSet voters,
+                             NodeSet holders) {
+  if (zones_of(config_, voters) < 2) return;
+  if (raft.status().zone_rule_degraded) {
+    tally_.add(Fault::kZoneRuleDegraded);
+    if (config_.zone_loss != ZoneLossPolicy::kDegrade) {
+      fail(node, "zones: the rule is degraded, though it should wait");
+    }
     return;
   }
+  if (zones_of(config_, holders) >= 2) return;
+  fail(node, "zones: committed " + to_string(id) + " is on the disks of " + describe(holders) +
+                 " only, in one zone, of " + describe(voters));
 }
 
 void Invariants::on_lease(NodeId node, Term term) {
@@ -176,26 +206,28 @@ void Invariants::on_entries(NodeId node, std::span<const Entry> entries, const R
   }
 }
 
-void Invariants::on_apply(NodeId node, const Entry& e, std::uint64_t digest) {
+bool Invariants::on_apply(NodeId node, const Entry& e, std::uint64_t digest) {
   if (e.index.value > committed_.size() || committed_[e.index.value - 1].term != e.term) {
     fail(node,
          "state machine safety: applied what is not committed: " + to_string({e.term, e.index}));
-    return;
+    return false;
   }
-  check_applied(node, e.index, digest);
+  return check_applied(node, e.index, digest);
 }
 
 void Invariants::on_machine_loaded(NodeId node, Index index, std::uint64_t digest) {
-  check_applied(node, index, digest);
+  (void)check_applied(node, index, digest);
 }
 
-void Invariants::check_applied(NodeId node, Index index, std::uint64_t digest) {
+bool Invariants::check_applied(NodeId node, Index index, std::uint64_t digest) {
   if (digests_.size() < index.value) digests_.resize(index.value);
   std::uint64_t& known = digests_[index.value - 1];
-  if (known == 0) known = digest;
+  const bool is_first = known == 0;
+  if (is_first) known = digest;
   if (known != digest) {
     fail(node, "state machine safety: machines differ at index " + number(index.value));
   }
+  return is_first;
 }
 
 void Invariants::on_vote(NodeId node, const Message& m) {

@@ -10,6 +10,9 @@
 //                         commits by counting only entries of its own term
 //   membership            a leader begins no change before the last one is applied (4.1)
 //   leases                nobody leads a later term while a leader holds one (6.4.1)
+//   zones                 what is committed is on disks in two zones, where the voters stand in
+//   two,
+//                         unless the leader says that it has degraded the rule, as it may
 //   pre-vote              nobody campaigns without having asked first, but on its leader's word
 //   durability            what a vote or an answer to an append claims is on its sender's disk;
 //                         what is committed is on the disks of a quorum; no disk is found
@@ -27,13 +30,15 @@
 #include "consensus/core/raft.h"
 #include "tests/sim/raft/disk.h"
 #include "tests/sim/raft/scheduler.h"
+#include "tests/sim/raft/tally.h"
 
 namespace ringroad::raft::sim {
 
 class Invariants {
  public:
-  Invariants(const Scheduler& scheduler, bool pre_vote)
-      : scheduler_(scheduler), pre_vote_(pre_vote) {}
+  // All outlive this.
+  Invariants(const Scheduler& scheduler, const Config& config, Tally& tally)
+      : scheduler_(scheduler), config_(config), tally_(tally) {}
 
   void fail(NodeId node, const std::string& what);
   const std::string& failure() const { return failure_; }
@@ -45,7 +50,8 @@ class Invariants {
   void on_lease(NodeId node, Term term);
   // What is handed to the log writer: every entry that enters a log passes here.
   void on_entries(NodeId node, std::span<const Entry> entries, const Raft& raft);
-  void on_apply(NodeId node, const Entry& entry, std::uint64_t digest);
+  // Whether no other node had applied it before.
+  bool on_apply(NodeId node, const Entry& entry, std::uint64_t digest);
   void on_machine_loaded(NodeId node, Index index, std::uint64_t digest);
   void on_send(NodeId node, const Message& message);
   void on_receive(NodeId node, const Message& message);
@@ -88,11 +94,13 @@ class Invariants {
   void on_change(NodeId node, const Entry& entry, const Raft& raft);
   void on_commit(NodeId node, const Raft& raft, Index before);
   void check_quorum_has(NodeId node, const Raft& raft, EntryId id);
+  void check_zones(NodeId node, const Raft& raft, EntryId id, NodeSet voters, NodeSet holders);
   void on_vote(NodeId node, const Message& message);
-  void check_applied(NodeId node, Index index, std::uint64_t digest);
+  bool check_applied(NodeId node, Index index, std::uint64_t digest);
 
   const Scheduler& scheduler_;
-  bool pre_vote_;
+  const Config& config_;
+  Tally& tally_;
   std::string failure_;
   std::array<Seen, kNodesMax + 1> seen_{};
   std::array<DurableLog, kNodesMax + 1> durable_{};
@@ -106,6 +114,8 @@ class Invariants {
 };
 
 std::string to_string(EntryId id);
+// In how many zones they stand.
+std::uint32_t zones_of(const Config& config, NodeSet nodes);
 std::string_view name_of(Role role);
 
 }  // namespace ringroad::raft::sim

@@ -73,8 +73,8 @@ class End final : public LinkSink {
 
 class LinkNetwork final : public Network {
  public:
-  LinkNetwork(Scheduler& scheduler, Prng prng, WireTiming timing, Hooks hooks)
-      : Network(std::move(hooks)), scheduler_(scheduler), prng_(prng), timing_(timing) {}
+  LinkNetwork(Scheduler& scheduler, Prng prng, WireTiming timing, Hooks hooks, Tally& tally)
+      : Network(std::move(hooks), tally), scheduler_(scheduler), prng_(prng), timing_(timing) {}
 
   void send(NodeId from, NodeId to, Bytes message) override {
     end(from, to).offer(std::move(message));
@@ -132,6 +132,12 @@ class LinkNetwork final : public Network {
     path.faults.reorder_delay_max = faults_.reorder_delay_max;
   }
 
+  void count(SimulatedPath::Fate fate) {
+    if (fate.is_lost) tally_.add(Fault::kLost);
+    if (fate.is_duplicated) tally_.add(Fault::kDuplicated);
+    if (fate.is_reordered) tally_.add(Fault::kReordered);
+  }
+
   // Hands the end's frames to the wire, and comes back when there may be more.
   void pump(NodeId self, NodeId peer) {
     End& sender = end(self, peer);
@@ -147,7 +153,7 @@ class LinkNetwork final : public Network {
         break;
       }
       const Nanos before = wire.next_arrival();
-      wire.send(std::move(buffer), now);
+      count(wire.send(std::move(buffer), now));
       if (wire.next_arrival() < before) expect_arrival(self, peer, wire.next_arrival());
     }
     Nanos next = link.next_deadline();
@@ -243,8 +249,8 @@ void End::release_frame(std::uintptr_t handle) {
 }  // namespace
 
 std::unique_ptr<Network> make_link_network(Scheduler& scheduler, Prng prng, WireTiming timing,
-                                           Network::Hooks hooks) {
-  return std::make_unique<LinkNetwork>(scheduler, prng, timing, std::move(hooks));
+                                           Network::Hooks hooks, Tally& tally) {
+  return std::make_unique<LinkNetwork>(scheduler, prng, timing, std::move(hooks), tally);
 }
 
 }  // namespace ringroad::raft::sim

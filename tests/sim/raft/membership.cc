@@ -40,6 +40,9 @@ void Membership::turn() {
     replace(*lost.begin());
     return;
   }
+  // A member that is away may not come back with what it had: until that is known, whoever is left
+  // stays.
+  if (!(configuration.members() & world_.ruined()).empty()) return;
   if (!world_.is_healed() && world_.scenario().troubles.has(Trouble::kMembership)) {
     change_something(leader);
     // One that has to wait, or to be refused.
@@ -49,8 +52,11 @@ void Membership::turn() {
 
 void Membership::replace(NodeId damaged) {
   NodeId& replacement = replacements_[damaged.value];
-  if (replacement == kNoNode) replacement = world_.add_node();
-  if (replacement == kNoNode) return;
+  if (replacement == kNoNode) {
+    replacement = world_.add_node(true);
+    if (replacement == kNoNode) return;
+    world_.tally().add(Fault::kDamagedReplaced);
+  }
   ConfChange change;
   (void)change.add(single(ConfChangeType::kRemoveNode, damaged));
   (void)change.add(single(ConfChangeType::kAddNode, replacement));
@@ -59,9 +65,9 @@ void Membership::replace(NodeId damaged) {
 
 // One that was a member before, with its log as it is, or a new one.
 NodeId Membership::newcomer(const Configuration& configuration) {
-  const NodeSet former = world_.nodes() - configuration.members() - world_.damaged();
+  const NodeSet former = world_.nodes() - configuration.members() - world_.ruined();
   if (!former.empty() && prng_.below(2) == 0) return some(former);
-  return world_.add_node();
+  return world_.add_node(false);
 }
 
 void Membership::change_something(const Node& leader) {
@@ -71,7 +77,7 @@ void Membership::change_something(const Node& leader) {
     if (node != kNoNode) change = ConfChange{single(type, node)};
   };
   const bool has_room = c.members().count() < kMembersMax;
-  switch (prng_.below(6)) {
+  switch (prng_.below(7)) {
     case 0:
       if (has_room) set(ConfChangeType::kAddLearner, newcomer(c));
       break;
@@ -86,6 +92,11 @@ void Membership::change_something(const Node& leader) {
       break;
     case 4:
       if (!c.learners.empty()) set(ConfChangeType::kRemoveNode, some(c.learners));
+      break;
+    case 5:  // which every node has to refuse alike
+      if (prng_.below(2) != 0) break;
+      change = ConfChange{ConfChangeTransition::kJointImplicit};
+      for (const NodeId id : c.voters) (void)change.add(single(ConfChangeType::kRemoveNode, id));
       break;
     default:
       change_several(c, change);
@@ -119,7 +130,6 @@ void Membership::change_several(const Configuration& c, ConfChange& change) {
 void Membership::propose(const ConfChange& change) {
   const NodeId to = prng_.below(8) == 0 ? some(world_.running()) : world_.leader();
   if (to == kNoNode) return;
-  ++world_.report().changes;
   world_.note(to, "is asked to change the membership: " +
                       (change.leaves_joint() ? "leave joint" : describe(change.changes())));
   world_.node(to).act([change](Raft& raft) {

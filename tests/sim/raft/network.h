@@ -13,6 +13,7 @@
 #include "dataplane/base/prng.h"
 #include "tests/sim/raft/disk.h"
 #include "tests/sim/raft/scheduler.h"
+#include "tests/sim/raft/tally.h"
 
 namespace ringroad::raft::sim {
 
@@ -31,7 +32,8 @@ class Network {
     std::function<void(NodeId from, NodeId to, bool was_snapshot)> on_unreachable;
   };
 
-  explicit Network(Hooks hooks) : hooks_(std::move(hooks)) {}
+  // Whoever counts outlives the network.
+  Network(Hooks hooks, Tally& tally) : hooks_(std::move(hooks)), tally_(tally) {}
   virtual ~Network() = default;
 
   virtual void send(NodeId from, NodeId to, Bytes message) = 0;
@@ -47,6 +49,7 @@ class Network {
 
  protected:
   Hooks hooks_;
+  Tally& tally_;
 
  private:
   std::array<NodeSet, kNodesMax + 1> cut_{};
@@ -58,8 +61,8 @@ struct WireTiming {
 };
 
 std::unique_ptr<Network> make_direct_network(Scheduler& scheduler, Prng prng, WireTiming timing,
-                                             Network::Hooks hooks);
+                                             Network::Hooks hooks, Tally& tally);
 std::unique_ptr<Network> make_link_network(Scheduler& scheduler, Prng prng, WireTiming timing,
-                                           Network::Hooks hooks);
+                                           Network::Hooks hooks, Tally& tally);
 
 }  // namespace ringroad::raft::sim

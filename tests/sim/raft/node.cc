@@ -23,29 +23,32 @@ Node::Node(NodeId id, Surroundings surroundings, const ConfState& first_members,
     : id_(id),
       around_(std::move(surroundings)),
       prng_(prng),
-      disk_(prng_.fork()),
+      disk_(prng_.fork(), around_.tally),
       storage_(disk_, around_.scheduler, prng_.fork(),
                {.on_failed =
                     [this] {
                       around_.timeline.record(id_, "its disk failed");
-                      stop(std::nullopt);
+                      (void)stop(std::nullopt);
                       state_ = State::kFailed;
                       around_.on_stopped(id_);
                     },
                 .on_durable = [this] { around_.invariants.on_durable(id_, disk_); },
-                .on_tripwire =
-                    [this] {
-                      around_.timeline.record(id_, "crashes at an operation of its disk");
-                      stop(CrashFaults{.torn = around_.scenario.troubles.has(Trouble::kTornWrite)});
-                      around_.on_stopped(id_);
-                    }}) {
-  const auto bound = static_cast<std::uint64_t>(around_.scenario.drift_ppm_max);
-  const auto drift =
-      static_cast<std::int64_t>(prng_.below(2 * bound + 1)) - static_cast<std::int64_t>(bound);
-  clock_ = Clock{Nanos{static_cast<std::int64_t>(prng_.below(1'000'000'000'000))}, drift};
+                .on_tripwire = [this](Fault at) { around_.on_tripwire(id_, at); }}) {
+  set_clock();
   storage_.pace = around_.scenario.disk_pace;
   disk_.faults = around_.scenario.disk_faults;
   storage_.format(first_members);
+}
+
+void Node::set_clock() {
+  const std::int64_t bound = around_.scenario.drift_ppm_max;
+  std::int64_t drift =
+      static_cast<std::int64_t>(prng_.below(2 * static_cast<std::uint64_t>(bound) + 1)) - bound;
+  if (around_.scenario.drifts_at_bound) {
+    drift = prng_.below(2) == 0 ? bound : -bound;
+    around_.tally.add(drift > 0 ? Fault::kClockFast : Fault::kClockSlow);
+  }
+  clock_ = Clock{Nanos{static_cast<std::int64_t>(prng_.below(1'000'000'000'000))}, drift};
 }
 
 void Node::start() {
@@ -93,15 +96,16 @@ void Node::run() {
                                    ", messages of version " +
                                    std::to_string(static_cast<int>(version_)));
   around_.network.start(id_);
+  around_.on_running(id_);
   around_.invariants.on_start(id_, *raft_);
   follow_up();
 }
 
-void Node::stop(const std::optional<CrashFaults>& crash) {
+bool Node::stop(const std::optional<CrashFaults>& crash) {
   ++incarnation_;
   around_.network.stop(id_);
   storage_.crash();
-  if (crash) disk_.lose_power(*crash);
+  const bool is_ruined = crash && disk_.lose_power(*crash);
   raft_.reset();
   inputs_.clear();
   applying_.clear();
@@ -112,6 +116,7 @@ void Node::stop(const std::optional<CrashFaults>& crash) {
   paused_until_ = {};
   wake_at_ = kNever;
   if (state_ != State::kDamaged) state_ = State::kOff;
+  return is_ruined;
 }
 
 void Node::pause(Nanos until) {
@@ -171,8 +176,11 @@ void Node::observe() {
   Invariants& invariants = around_.invariants;
   invariants.observe(id_, *raft_);
   if (raft_->role() != Role::kLeader || invariants.last_led() == raft_->term()) return;
-  const Nanos now = clock_.local(around_.scheduler.now());
-  if (raft_->status().lease_until > now) invariants.on_lease(id_, raft_->term());
+  if (holds_lease()) invariants.on_lease(id_, raft_->term());
+}
+
+bool Node::holds_lease() const {
+  return raft_->status().lease_until > clock_.local(around_.scheduler.now());
 }
 
 void Node::follow_up() {
@@ -229,6 +237,7 @@ void Node::handle(NodeId from, std::span<const std::byte> bytes) {
                  std::to_string(message.entries.size()) + ", commit " +
                  std::to_string(message.commit.value) + (message.reject ? ", rejected" : ""));
   }
+  if (message.type == MessageType::kTimeoutNow) around_.tally.add(Fault::kTransferTaken);
   around_.invariants.on_receive(id_, message);
   step(message);
 }

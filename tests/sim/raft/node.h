@@ -47,8 +47,11 @@ struct Surroundings {
   Invariants& invariants;
   Timeline& timeline;
   Network& network;
+  Tally& tally;
   std::function<void(const Reply&)> reply;
-  std::function<void(NodeId)> on_stopped;  // by its disk: it has to be started again
+  std::function<void(NodeId)> on_stopped;          // by its disk: it has to be started again
+  std::function<void(NodeId, Fault)> on_tripwire;  // it has to crash now
+  std::function<void(NodeId)> on_running;
   std::function<void(NodeId)> on_damaged;
 };
 
@@ -68,8 +71,8 @@ class Node {
   Node& operator=(const Node&) = delete;
 
   void start();
-  // With `crash` the power goes, else only the process.
-  void stop(const std::optional<CrashFaults>& crash);
+  // With `crash` the power goes, else only the process. Whether that ruined what was on the disk.
+  bool stop(const std::optional<CrashFaults>& crash);
   void pause(Nanos until);
 
   void receive(NodeId from, std::span<const std::byte> message);
@@ -88,8 +91,8 @@ class Node {
   const Raft& raft() const { return *raft_; }
   const Machine& machine() const { return machine_; }
   const ConfState& conf() const { return conf_; }
-  // That leaders sent it, in all its lives.
-  std::uint64_t snapshots_installed() const { return snapshots_installed_; }
+  // Whether it could answer reads by its lease, by its own clock. Invariant: running.
+  bool holds_lease() const;
   Disk& disk() { return disk_; }
   Storage& storage() { return storage_; }
 
@@ -110,6 +113,7 @@ class Node {
   };
 
   // Start.
+  void set_clock();
   void run();
   // Inputs.
   void handle(NodeId from, std::span<const std::byte> message);
@@ -133,7 +137,8 @@ class Node {
   void queue_apply(const Ready& ready);
   void apply_next();
   void apply(const ApplyBatch& batch);
-  void apply_conf_change(const Entry& entry);
+  void apply_conf_change(const Entry& entry, bool is_first);
+  void count_change(const Configuration& before, const Configuration& after);
   void load_snapshot(const Snapshot& snapshot, std::span<const std::byte> machine);
   void maybe_compact();
   // Clients.
@@ -158,7 +163,6 @@ class Node {
   std::deque<HeldSnapshot> snapshots_;  // the last few: transfers of them may be under way
   Bytes arriving_;
   bool is_saving_ = false;
-  std::uint64_t snapshots_installed_ = 0;
 
   bool waits_for_disk_ = false;  // with synchronous writes: for the Ready taken last
   bool is_following_up_ = false;

@@ -51,7 +51,7 @@ void Node::store(const Ready& ready, Storage::Done done) {
   // A snapshot without bytes has no pieces either; every machine here has some.
   storage_.install(*ready.snapshot, arriving_, ready.hard_state, ready.entries,
                    [this, snapshot = *ready.snapshot, machine = arriving_, then = std::move(done)] {
-                     ++snapshots_installed_;
+                     around_.tally.add(Fault::kSnapshotInstalled);
                      load_snapshot(snapshot, machine);
                      then();
                    });
@@ -162,25 +162,45 @@ void Node::apply(const ApplyBatch& batch) {
       return;
     }
     machine_.apply(entry);
-    around_.invariants.on_apply(id_, entry, machine_.digest());
+    const bool is_first = around_.invariants.on_apply(id_, entry, machine_.digest());
     around_.timeline.mix(machine_.digest());
     if (entry.is_conf_change()) {
-      apply_conf_change(entry);
+      apply_conf_change(entry, is_first);
     } else if (entry.size_bytes > 0) {
       answer_write(decode_command(entry.payload()));
     }
   }
 }
 
-void Node::apply_conf_change(const Entry& entry) {
+// Of a change that the first of all nodes applies.
+void Node::count_change(const Configuration& before, const Configuration& after) {
+  Tally& tally = around_.tally;
+  const NodeSet new_voters = after.voters - before.voters;
+  const NodeSet left_voters = before.voters - after.voters;
+  const NodeSet new_learners = after.learners - before.learners - before.all_voters();
+  const NodeSet demoted = left_voters & (after.learners | after.learners_next);
+  tally.add(Fault::kVoterAdded, (new_voters - before.learners).count());
+  tally.add(Fault::kLearnerPromoted, (new_voters & before.learners).count());
+  tally.add(Fault::kVoterRemoved, (left_voters - demoted).count());
+  tally.add(Fault::kVoterDemoted, demoted.count());
+  tally.add(Fault::kLearnerAdded, new_learners.count());
+  tally.add(Fault::kLearnerRemoved, (before.learners - after.members()).count());
+  if (after.joint() && !before.joint()) tally.add(Fault::kJointEntered);
+  if (before.joint() && !after.joint()) tally.add(Fault::kJointLeft);
+}
+
+void Node::apply_conf_change(const Entry& entry, bool is_first) {
   const auto change = decode_conf_change(entry.payload());
   if (!change) {
     around_.invariants.fail(id_, "a change of membership does not decode");
     return;
   }
+  const Configuration before = raft_->tracker().configuration();
   const auto conf = raft_->apply_conf_change(*change);
   observe();
   if (conf.ok()) conf_ = *conf;
+  if (is_first && conf.ok()) count_change(before, raft_->tracker().configuration());
+  if (is_first && !conf.ok()) around_.tally.add(Fault::kChangeRefused);
   around_.timeline.record(id_, "applies " + to_string({entry.term, entry.index}) + ": " +
                                    raft_->tracker().configuration().describe());
 }
@@ -218,6 +238,7 @@ void Node::maybe_compact() {
   if (snapshots_.size() > kSnapshotsHeld) snapshots_.pop_front();
   storage_.save(snapshot, std::move(machine), [this, snapshot] {
     is_saving_ = false;
+    around_.tally.add(Fault::kSnapshotMade);
     const std::uint64_t kept = prng_.below(around_.scenario.snapshot_every);
     const Index to{snapshot.index.value - std::min(kept, snapshot.index.value)};
     own_input([this, snapshot, to] {

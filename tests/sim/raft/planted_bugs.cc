@@ -1,7 +1,7 @@
 // Switches classic mistakes on, one at a time (consensus/core/planted.h), and demands that the
 // simulator finds each: otherwise its silence about the real core would be worth little.
 //
-//   planted_bugs [--search N] [--bug NAME]
+//   planted_bugs [--search N] [--bug NAME] [--explain]
 //
 // Each bug is looked for from the seed that found it last on, in at most N seeds (default: 3,000).
 // A change of the core or of the simulator may move it; then the line tells where it is now, and
@@ -12,6 +12,7 @@
 #include <string>
 
 #include "consensus/core/planted.h"
+#include "tests/sim/raft/explain.h"
 #include "tests/sim/raft/runner.h"
 
 namespace {
@@ -26,37 +27,39 @@ struct Planted {
 };
 
 constexpr Planted kPlanted[] = {
-    {Bug::kVoteNotDurable, "vote_not_durable", 7},
-    {Bug::kLeadsBeforeOwnVoteIsDurable, "leads_before_own_vote_is_durable", 4},
-    {Bug::kTermNotDurable, "term_not_durable", 3},
-    {Bug::kAcknowledgedBeforeFlush, "acknowledged_before_flush", 3},
-    {Bug::kOldTermCommittedByCounting, "old_term_committed_by_counting", 2},
+    {Bug::kVoteNotDurable, "vote_not_durable", 8},
+    {Bug::kLeadsBeforeOwnVoteIsDurable, "leads_before_own_vote_is_durable", 7},
+    {Bug::kTermNotDurable, "term_not_durable", 7},
+    {Bug::kAcknowledgedBeforeFlush, "acknowledged_before_flush", 19},
+    {Bug::kOldTermCommittedByCounting, "old_term_committed_by_counting", 7},
     {Bug::kNoUpToDateCheck, "no_up_to_date_check", 2},
-    {Bug::kUpToDateByLengthOnly, "up_to_date_by_length_only", 59},
+    {Bug::kUpToDateByLengthOnly, "up_to_date_by_length_only", 87},
     {Bug::kPreVoteSkipped, "pre_vote_skipped", 5},
     {Bug::kVotesTwice, "votes_twice", 7},
-    {Bug::kNoPreviousCheck, "no_previous_check", 40},
-    {Bug::kRejectCounted, "reject_counted", 1},
-    {Bug::kHeartbeatCommitsBeyondMatch, "heartbeat_commits_beyond_match", 3},
-    {Bug::kAppendCommitsBeyondMatch, "append_commits_beyond_match", 2},
-    {Bug::kConflictKept, "conflict_kept", 14},
-    {Bug::kStaleLeaderReads, "stale_leader_reads", 77},
-    {Bug::kReadBeforeFirstCommit, "read_before_first_commit", 177},
-    {Bug::kLeaseWithoutDrift, "lease_too_long", 33},
-    {Bug::kLeaseNotPromised, "lease_not_promised", 1724},
-    {Bug::kLeaseKeptInTransfer, "lease_kept_in_transfer", 50},
-    {Bug::kJointOutgoingIgnored, "joint_outgoing_ignored", 71},
-    {Bug::kLearnersVote, "learners_vote", 29},
-    {Bug::kChangeBeforeLastIsApplied, "change_before_last_is_applied", 29},
-    {Bug::kChunkGapTaken, "chunk_gap_taken", 614},
-    {Bug::kSnapshotOverNewer, "snapshot_over_newer", 75},
-    {Bug::kSnapshotTakenForMatch, "snapshot_taken_for_match", 301},
+    {Bug::kNoPreviousCheck, "no_previous_check", 49},
+    {Bug::kRejectCounted, "reject_counted", 3},
+    {Bug::kHeartbeatCommitsBeyondMatch, "heartbeat_commits_beyond_match", 7},
+    {Bug::kAppendCommitsBeyondMatch, "append_commits_beyond_match", 3},
+    {Bug::kConflictKept, "conflict_kept", 15},
+    {Bug::kStaleLeaderReads, "stale_leader_reads", 289},
+    {Bug::kReadBeforeFirstCommit, "read_before_first_commit", 626},
+    {Bug::kLeaseWithoutDrift, "lease_without_drift", 897},
+    {Bug::kLeaseNotPromised, "lease_not_promised", 1865},
+    {Bug::kNoPromiseAfterRestart, "no_promise_after_restart", 7},
+    {Bug::kLeaseKeptInTransfer, "lease_kept_in_transfer", 743},
+    {Bug::kZoneRuleIgnored, "zone_rule_ignored", 1},
+    {Bug::kJointOutgoingIgnored, "joint_outgoing_ignored", 90},
+    {Bug::kLearnersVote, "learners_vote", 36},
+    {Bug::kChangeBeforeLastIsApplied, "change_before_last_is_applied", 36},
+    {Bug::kChunkGapTaken, "chunk_gap_taken", 768},
+    {Bug::kSnapshotOverNewer, "snapshot_over_newer", 163},
+    {Bug::kSnapshotTakenForMatch, "snapshot_taken_for_match", 304},
     {Bug::kSessionsLostInSnapshot, "sessions_lost_in_snapshot", 4},
-    {Bug::kReadBeforeApplied, "read_before_applied", 1},
-    {Bug::kClockReadBeforePause, "clock_read_before_pause", 326},
-    {Bug::kRenameBeforeFlush, "rename_before_flush", 13},
-    {Bug::kDamageTakenForTornTail, "damage_taken_for_torn_tail", 120},
-    {Bug::kFailedFlushIgnored, "failed_flush_ignored", 5},
+    {Bug::kReadBeforeApplied, "read_before_applied", 5},
+    {Bug::kClockReadBeforePause, "clock_read_before_pause", 897},
+    {Bug::kRenameBeforeFlush, "rename_before_flush", 33},
+    {Bug::kDamageTakenForTornTail, "damage_taken_for_torn_tail", 122},
+    {Bug::kFailedFlushIgnored, "failed_flush_ignored", 34},
 };
 static_assert(std::size(kPlanted) == ringroad::raft::kBugs - 1, "one line for each");
 
@@ -83,14 +86,24 @@ Found look_for(const Planted& planted, std::uint64_t search) {
   return found;
 }
 
+void explain_found(const Planted& planted, const Found& found) {
+  ringroad::raft::planted_bug = planted.bug;
+  Report report;
+  report.failure = found.failure;
+  explain("", draw_scenario(found.seed, Mode::kDirect), report);
+  ringroad::raft::planted_bug = Bug::kNone;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   std::uint64_t search = 3'000;
   std::string only;
+  bool explains = false;
   CLI::App app{"Planted bugs, and whether the simulator finds them"};
   app.add_option("--search", search, "in how many seeds each is looked for")->capture_default_str();
   app.add_option("--bug", only, "only this one");
+  app.add_flag("--explain", explains, "print the smallest run that finds it, and its last events");
   CLI11_PARSE(app, argc, argv);
   std::printf("1..%zu\n", only.empty() ? std::size(kPlanted) : 1);
   int number = 0, missed = 0;
@@ -104,6 +117,7 @@ int main(int argc, char** argv) {
     } else {
       std::printf("ok %d - %s is found\n# by seed %" PRIu64 ", after %" PRIu64 ": %s\n", ++number,
                   planted.name, found.seed, found.seeds, found.failure.c_str());
+      if (explains) explain_found(planted, found);
     }
     std::fflush(stdout);
   }

@@ -1,13 +1,16 @@
 // Runs Raft clusters through seeded worlds (world.h) and says how they fared.
 //
 //   raft_sim [--from S] [--seeds N] [--minutes M] [--mode links|direct] [--processes P]
-//            [--troubles A,B,...] [--trouble-ms T] [--timeline LINES] [--verbose]
+//            [--troubles A,B,...] [--trouble-ms T] [--timeline LINES] [--every-fault]
+//            [--verbose]
 //
 // Seeds S to S+N-1, or as many as fit into M minutes. --troubles leaves a seed only those of its
 // kinds of trouble, --trouble-ms shortens their time: what a failure's replay line says.
 // --timeline prints the last events of each seed. Output is TAP, with a line of progress for every
-// few hundred seeds. A seed that fails is run again and again with fewer kinds of trouble; the
-// command that replays the smallest one, and its last events, are printed.
+// few hundred seeds, and at the end with how often each kind of trouble happened in all of them
+// (tally.h); with --every-fault a kind that never did is a failure. A seed that fails is run again
+// and again with fewer kinds of trouble; the command that replays the smallest one, and its last
+// events, are printed.
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cinttypes>
@@ -16,6 +19,7 @@
 #include <optional>
 #include <string>
 
+#include "tests/sim/raft/explain.h"
 #include "tests/sim/raft/runner.h"
 
 namespace {
@@ -32,6 +36,7 @@ struct Options {
   Mode mode = Mode::kLinks;
   TroubleSet troubles = kAllTroubles;
   bool verbose = false;
+  bool every_fault = false;
 };
 
 std::optional<TroubleSet> parse_troubles(const std::string& text) {
@@ -69,6 +74,7 @@ void add_options(CLI::App& app, Options& options) {
       "of those that a seed has, only these: A,B,...");
   app.add_option("--trouble-ms", options.trouble_ms, "how long they last");
   app.add_option("--timeline", options.timeline, "so many last events of each seed");
+  app.add_flag("--every-fault", options.every_fault, "fail when a kind of trouble never happened");
   app.add_flag("--verbose", options.verbose, "a line for each seed");
 }
 
@@ -80,56 +86,81 @@ Scenario scenario_of(const Options& options, std::uint64_t seed) {
   return scenario;
 }
 
-void print_indented(const std::string& text) {
-  std::printf("#   ");
-  for (const char c : text) {
-    std::putchar(c);
-    if (c == '\n') std::printf("#   ");
-  }
-  std::putchar('\n');
-}
-
 void print_seed(const Scenario& s, const Report& r) {
-  std::printf("# seed %" PRIu64 ": hash %016" PRIx64 ", %" PRIu64 " events, %" PRIu64
-              " elections, %" PRIu64 " committed, %" PRIu64 " requests, %" PRIu64
-              " crashes, %" PRIu64 " changes, %" PRIu64 " snapshots, %" PRIu64
-              " damaged, recovery %" PRId64 " ms; %s\n",
-              s.seed, r.hash, r.events, r.elections, r.committed, r.requests, r.crashes, r.changes,
-              r.snapshots, r.damaged, r.recovery.count / 1'000'000, describe(s).c_str());
+  std::printf(
+      "# seed %" PRIu64 ": hash %016" PRIx64 ", %" PRIu64 " events, %" PRIu64 " elections, %" PRIu64
+      " committed, %" PRIu64 " requests, recovery %" PRId64 " ms%s; %s\n",
+      s.seed, r.hash, r.events, r.elections, r.committed, r.requests, r.recovery.count / 1'000'000,
+      r.is_quorum_lost ? ", quorum lost to damage" : "", describe(s).c_str());
 }
 
-// The last lines of the run, and of each node at least a few.
-void print_timeline(const std::vector<std::string>& lines) {
-  constexpr std::size_t kLast = 40, kOfEachNode = 6, kNodeAt = 14, kNodeWidth = 4;
-  std::map<std::string, std::size_t> shown;
-  std::vector<const std::string*> chosen;
-  for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
-    const std::string node = line->size() > kNodeAt ? line->substr(kNodeAt, kNodeWidth) : "";
-    if (chosen.size() >= kLast && shown[node] >= kOfEachNode) continue;
-    ++shown[node];
-    chosen.push_back(&*line);
+// What all seeds did together.
+class Sum {
+ public:
+  void add(std::uint64_t seed, const Report& report) {
+    ++seeds_;
+    events_ += report.events;
+    elections_ += report.elections;
+    requests_ += report.requests;
+    quorums_lost_ += report.is_quorum_lost;
+    tally_.add(report.tally);
+    digest_ += mixed(mixed(0, seed), report.hash);  // in whatever order they come
+    if (!report.failure.empty()) failed_.emplace(seed, report);
   }
-  for (auto line = chosen.rbegin(); line != chosen.rend(); ++line) {
-    std::printf("#   %s\n", (*line)->c_str());
-  }
-}
+  std::uint64_t seeds() const { return seeds_; }
+  const std::map<std::uint64_t, Report>& failed() const { return failed_; }
 
-void explain(const Options& options, const char* program, const Scenario& scenario,
-             const Report& report) {
-  std::printf("# seed %" PRIu64 " failed:\n", scenario.seed);
-  print_indented(report.failure);
-  const char* mode = options.mode == Mode::kLinks ? "links" : "direct";
-  std::printf("#   replay: %s --mode %s --from %" PRIu64 " --seeds 1 --timeline 300\n", program,
-              mode, scenario.seed);
-  std::fflush(stdout);
-  const Minimised small = minimise(scenario, kind_of(report.failure));
-  std::printf("#   smallest of %u: %s --mode %s --from %" PRIu64
-              " --seeds 1 --troubles %s --trouble-ms %" PRId64 " --timeline 300\n",
-              small.runs, program, mode, scenario.seed, describe(small.scenario.troubles).c_str(),
-              small.scenario.trouble_time.count / 1'000'000);
-  print_indented(small.outcome.report.failure);
-  print_timeline(small.outcome.lines);
-  std::fflush(stdout);
+  void print(double elapsed_seconds) const {
+    std::printf("# %" PRIu64 " seeds in %.0f s: %" PRIu64 " events, %" PRIu64 " elections, %" PRIu64
+                " requests answered, %" PRIu64
+                " quorums lost to damage, %zu failures; digest %016" PRIx64 "\n# how often:\n",
+                seeds_, elapsed_seconds, events_, elections_, requests_, quorums_lost_,
+                failed_.size(), digest_);
+    for (std::size_t i = 0; i < kFaults; ++i) {
+      const auto fault = static_cast<Fault>(i);
+      std::printf("#   %12" PRIu64 "  %s\n", tally_[fault], std::string(name_of(fault)).c_str());
+    }
+  }
+  // Kinds of which there was none.
+  std::vector<std::string> missing() const {
+    std::vector<std::string> all;
+    for (std::size_t i = 0; i < kFaults; ++i) {
+      const auto fault = static_cast<Fault>(i);
+      if (tally_[fault] == 0) all.emplace_back(name_of(fault));
+    }
+    return all;
+  }
+  bool loses_few_quorums() const { return quorums_lost_ * 100 <= seeds_; }
+
+ private:
+  std::uint64_t seeds_ = 0, events_ = 0, elections_ = 0, requests_ = 0, quorums_lost_ = 0;
+  std::uint64_t digest_ = 0;
+  Tally tally_;
+  std::map<std::uint64_t, Report> failed_;
+};
+
+class Tap {
+ public:
+  void tell(bool ok, const char* what) {
+    failures_ += !ok;
+    std::printf("%s %d - %s\n", ok ? "ok" : "not ok", ++number_, what);
+  }
+  int finish() const {
+    std::printf("1..%d\n", number_);
+    return failures_ > 0;
+  }
+
+ private:
+  int number_ = 0, failures_ = 0;
+};
+
+void run_with_timelines(const Options& options, const TakeReport& take) {
+  for (std::uint64_t seed = options.from; seed < options.from + options.seeds; ++seed) {
+    const Outcome outcome = run_apart(scenario_of(options, seed), options.timeline);
+    for (const std::string& line : outcome.lines) std::printf("# %s\n", line.c_str());
+    if (!outcome.report.failure.empty()) print_indented(outcome.report.failure);
+    if (!take(seed, outcome.report)) break;
+  }
 }
 
 }  // namespace
@@ -146,49 +177,39 @@ int main(int argc, char** argv) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   };
   if (options.minutes > 0) options.seeds = ~std::uint64_t{0} >> 1;
-  std::map<std::uint64_t, Report> failed;
-  Report sum;
-  std::uint64_t done = 0;
+  Sum sum;
   const auto take = [&](std::uint64_t seed, const Report& report) {
-    ++done;
-    sum.events += report.events;
-    sum.elections += report.elections;
-    sum.requests += report.requests;
-    sum.crashes += report.crashes;
-    sum.changes += report.changes;
-    sum.snapshots += report.snapshots;
+    sum.add(seed, report);
     if (options.verbose) print_seed(scenario_of(options, seed), report);
     if (!report.failure.empty()) {
       std::printf("# seed %" PRIu64 ": %s\n", seed, kind_of(report.failure).c_str());
-      failed.emplace(seed, report);
     }
-    if (done % kProgressEvery == 0) std::printf("# %" PRIu64 " seeds, %.0f s\n", done, elapsed());
+    if (sum.seeds() % kProgressEvery == 0) {
+      std::printf("# %" PRIu64 " seeds, %.0f s\n", sum.seeds(), elapsed());
+    }
     std::fflush(stdout);
     const bool has_time =
         options.minutes == 0 || elapsed() < 60.0 * static_cast<double>(options.minutes);
-    return has_time && failed.size() < kFailuresMax;
+    return has_time && sum.failed().size() < kFailuresMax;
   };
   if (options.timeline > 0) {
-    for (std::uint64_t seed = options.from; seed < options.from + options.seeds; ++seed) {
-      const Outcome outcome = run_apart(scenario_of(options, seed), options.timeline);
-      for (const std::string& line : outcome.lines) std::printf("# %s\n", line.c_str());
-      if (!outcome.report.failure.empty()) print_indented(outcome.report.failure);
-      if (!take(seed, outcome.report)) break;
-    }
+    run_with_timelines(options, take);
   } else {
     run_seeds(
         options.from, options.seeds, options.processes,
         [&options](std::uint64_t seed) { return scenario_of(options, seed); }, take);
-    for (const auto& [seed, report] : failed) {
-      explain(options, argv[0], scenario_of(options, seed), report);
+    for (const auto& [seed, report] : sum.failed()) {
+      explain(argv[0], scenario_of(options, seed), report);
     }
   }
-  std::printf("# %" PRIu64 " seeds in %.0f s: %" PRIu64 " events, %" PRIu64 " elections, %" PRIu64
-              " requests answered, %" PRIu64 " crashes, %" PRIu64 " changes of membership, %" PRIu64
-              " snapshots sent, %zu failures\n",
-              done, elapsed(), sum.events, sum.elections, sum.requests, sum.crashes, sum.changes,
-              sum.snapshots, failed.size());
-  std::printf("%s 1 - clusters keep Raft's promises in every world\n1..1\n",
-              failed.empty() ? "ok" : "not ok");
-  return failed.empty() ? 0 : 1;
+  sum.print(elapsed());
+  Tap tap;
+  tap.tell(sum.failed().empty(), "clusters keep Raft's promises in every world");
+  if (options.every_fault) {
+    const auto missing = sum.missing();
+    for (const std::string& what : missing) std::printf("# never: %s\n", what.c_str());
+    tap.tell(missing.empty(), "every kind of trouble happened");
+    tap.tell(sum.loses_few_quorums(), "damage took the quorum of no more than one world of 100");
+  }
+  return tap.finish();
 }

@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <sstream>
 
 namespace ringroad::raft::sim {
 
@@ -48,26 +48,28 @@ void run_and_tell(const Scenario& scenario, std::size_t lines_max) {
   const Report r = world.run();
   tell_timeline(world.timeline());
   dying_timeline = nullptr;
+  std::ostringstream line;
+  line << "R " << r.hash << ' ' << r.events << ' ' << r.elections << ' ' << r.committed << ' '
+       << r.requests << ' ' << r.is_quorum_lost << ' ' << r.recovery.count;
+  for (std::size_t i = 0; i < kFaults; ++i) line << ' ' << r.tally[static_cast<Fault>(i)];
   std::string text = r.failure;
   std::ranges::replace(text, '\n', '\x1f');
-  char numbers[256];
-  std::snprintf(numbers, sizeof numbers,
-                "R %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
-                " %" PRIu64 " %" PRIu64 " %" PRId64 " ",
-                r.hash, r.events, r.elections, r.committed, r.requests, r.crashes, r.damaged,
-                r.snapshots, r.changes, r.recovery.count);
-  tell(numbers + text);
+  line << ' ' << text;
+  tell(line.str());
 }
 
-Report parse_report(const std::string& line) {
+Report parse_report(const std::string& text) {
   Report r;
-  int end = 0;
-  std::sscanf(line.c_str(),
-              "R %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
-              " %" SCNu64 " %" SCNu64 " %" SCNd64 "%n",
-              &r.hash, &r.events, &r.elections, &r.committed, &r.requests, &r.crashes, &r.damaged,
-              &r.snapshots, &r.changes, &r.recovery.count, &end);
-  r.failure = line.substr(static_cast<std::size_t>(end) + 1);
+  std::istringstream line(text.substr(2));
+  line >> r.hash >> r.events >> r.elections >> r.committed >> r.requests >> r.is_quorum_lost >>
+      r.recovery.count;
+  for (std::size_t i = 0; i < kFaults; ++i) {
+    std::uint64_t times = 0;
+    line >> times;
+    r.tally.add(static_cast<Fault>(i), times);
+  }
+  line.get();
+  std::getline(line, r.failure);
   std::ranges::replace(r.failure, '\x1f', '\n');
   return r;
 }

@@ -15,19 +15,30 @@ constexpr std::array<std::string_view, kTroubles> kTroubleNames = {
     "loss",       "duplicate",  "reorder",    "partition",  "pause",       "crash",
     "kill",       "tripwire",   "torn-write", "misdirect",  "rot",         "slow-disk",
     "stuck-disk", "full-disk",  "disk-error", "read-error", "clock-drift", "membership",
-    "transfer",   "compaction", "forget",     "campaign",   "versions"};
+    "transfer",   "compaction", "forget",     "campaign",   "versions",    "lease-edge"};
 
-// Each kind is in about every other seed; a few seeds have none at all.
+// Each kind is in about every other seed; in a third of the seeds there are fewer, so that more of
+// each happens; changes of the membership are in most; a few seeds have none at all.
 TroubleSet draw_troubles(Prng& prng) {
   TroubleSet all{static_cast<std::uint32_t>(prng.next()) & kAllTroubles.bits()};
-  // A disk that is lost takes a vote with it; a change under way at that moment may need it. So
-  // such seeds leave the membership alone, but for replacing that node.
-  const bool keeps_disks = prng.below(2) == 0;
-  if (all.has(Trouble::kMembership)) {
-    all = keeps_disks ? all.without(Trouble::kMisdirect).without(Trouble::kRot)
-                      : all.without(Trouble::kMembership);
-  }
+  const std::uint64_t sparse = prng.next();
+  if (prng.below(3) == 0) all = TroubleSet{all.bits() & static_cast<std::uint32_t>(sparse)};
+  if (prng.below(2) == 0) all = all.with(Trouble::kMembership);
   return prng.below(40) == 0 ? TroubleSet{} : all;
+}
+
+// Several to one zone, so that a quorum can be found in one.
+Zone draw_zone(std::uint64_t layout, std::size_t id) {
+  switch (layout) {
+    case 0:
+      return Zone{static_cast<std::uint8_t>(id % 3 + 1)};
+    case 1:
+      return Zone{static_cast<std::uint8_t>(id % 2 + 1)};
+    case 2:
+      return Zone{static_cast<std::uint8_t>(id % 4 == 0 ? 2 : 1)};
+    default:  // some stand in none
+      return id % 5 == 2 ? kNoZone : Zone{static_cast<std::uint8_t>(id % 2 + 1)};
+  }
 }
 
 void draw_raft(Prng& prng, Scenario& s) {
@@ -39,18 +50,21 @@ void draw_raft(Prng& prng, Scenario& s) {
   // A node whose log is too short to win can keep the others from campaigning for long.
   if (!raft.pre_vote) s.recovery_time_max = seconds(60);
   raft.check_quorum = prng.below(4) != 0;
-  if (raft.check_quorum && prng.below(2) == 0) raft.read_mode = ReadMode::kLease;
-  raft.clock_drift_ppm_max = 25'000;  // the fastest against the slowest of +-1 %
+  if (raft.check_quorum && prng.below(3) != 0) raft.read_mode = ReadMode::kLease;
+  raft.clock_drift_ppm_max = pick(prng, {25'000u, 100'000u, 200'000u});
   raft.append_bytes_max = pick(prng, {200u, 2'000u, 30'000u});
   raft.append_entries_max = pick(prng, {1u, 4u, 64u});
   raft.inflight_messages_max = pick(prng, {1u, 4u, 64u});
+  // One entry in flight and a long way: what a follower lacks takes its time.
+  if (raft.append_entries_max * raft.inflight_messages_max <= 4) s.recovery_time_max = seconds(60);
   raft.uncommitted_bytes_max = pick(prng, {kNoLimit, kNoLimit, std::uint64_t{600}});
   raft.applying_bytes_max = pick(prng, {kNoLimit, std::uint64_t{500}});
   raft.snapshot_chunk_bytes_max = pick(prng, {64u, 256u, 5'000u});
   raft.forward_proposals = prng.below(8) != 0;
-  s.zones = prng.below(6) == 0;
+  s.zones = prng.below(4) == 0;
+  const std::uint64_t layout = prng.below(4);
   if (!s.zones) return;
-  for (std::size_t id = 1; id <= kNodesMax; ++id) raft.zones[id] = Zone{std::uint8_t(id % 3 + 1)};
+  for (std::size_t id = 1; id <= kNodesMax; ++id) raft.zones[id] = draw_zone(layout, id);
   raft.zone_loss = prng.below(2) == 0 ? ZoneLossPolicy::kDegrade : ZoneLossPolicy::kWait;
 }
 
@@ -67,7 +81,12 @@ void draw_faults(Prng& prng, Scenario& s) {
   s.disk_faults.flush_error_ppm = if_has(Trouble::kDiskError, pick(prng, {200u, 2'000u}));
   s.disk_faults.read_error_ppm = if_has(Trouble::kReadError, 200'000);
   s.disk_faults.read_flip_ppm = if_has(Trouble::kReadError, 200'000);
-  s.drift_ppm_max = if_has(Trouble::kClockDrift, 10'000);
+  // The fastest of +-d against the slowest: (1 + d) / (1 - d) is what leases allow for.
+  const std::uint32_t allowed = s.raft.clock_drift_ppm_max;
+  s.drift_ppm_max = if_has(
+      Trouble::kClockDrift,
+      static_cast<std::uint32_t>(std::uint64_t{allowed} * 1'000'000 / (2'000'000 + allowed)));
+  s.drifts_at_bound = prng.below(2) == 0 && s.troubles.has(Trouble::kClockDrift);
 }
 
 }  // namespace

@@ -36,11 +36,12 @@ enum class Trouble : std::uint8_t {
   kMembership,
   kTransfer,
   kCompaction,
-  kForget,    // chunks, leaders and peers are forgotten or reported lost for no reason
-  kCampaign,  // nodes campaign for no reason
-  kVersions,  // nodes speak two versions of the messages, and are upgraded and taken back
+  kForget,     // chunks, leaders and peers are forgotten or reported lost for no reason
+  kCampaign,   // nodes campaign for no reason
+  kVersions,   // nodes speak two versions of the messages, and are upgraded and taken back
+  kLeaseEdge,  // the leader is cut off, and another is made one just before its lease ends
 };
-inline constexpr std::size_t kTroubles = 23;
+inline constexpr std::size_t kTroubles = 24;
 std::string_view name_of(Trouble trouble);
 
 class TroubleSet {
@@ -48,6 +49,9 @@ class TroubleSet {
   constexpr TroubleSet() = default;
   constexpr explicit TroubleSet(std::uint32_t bits) : bits_(bits) {}
   constexpr bool has(Trouble t) const { return (bits_ >> static_cast<unsigned>(t) & 1) != 0; }
+  constexpr TroubleSet with(Trouble t) const {
+    return TroubleSet{bits_ | 1u << static_cast<unsigned>(t)};
+  }
   constexpr TroubleSet without(Trouble t) const {
     return TroubleSet{bits_ & ~(1u << static_cast<unsigned>(t))};
   }
@@ -74,7 +78,8 @@ struct Scenario {
   std::uint32_t snapshot_bytes_min = 0;
   std::uint32_t trouble_interval_us = 50'000;  // on average
   std::int64_t drift_ppm_max = 0;
-  Config raft;  // but for id
+  bool drifts_at_bound = false;  // every clock is as fast or as slow as it may be
+  Config raft;                   // but for id
   bool zones = false;
   // Whose messages are of the previous version at first. What the trouble leaves is what recovers.
   NodeSet not_upgraded;

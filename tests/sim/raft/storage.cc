@@ -13,6 +13,26 @@ constexpr int kReadsMax = 24;
 
 }  // namespace
 
+// What a crash at this operation is called.
+Fault Storage::crash_at(const Operation& operation) {
+  using enum Operation::Kind;
+  switch (operation.kind) {
+    case kWrite:
+      return Fault::kCrashAtWrite;
+    case kRename:
+      return Fault::kCrashAtRename;
+    case kFlushDirectory:
+      return Fault::kCrashAtDirectoryFlush;
+    default:
+      return Fault::kCrashAtFlush;
+  }
+}
+
+bool Storage::trips(Fault crash) {
+  if (tripwire_ == 0 || (tripwire_at_ && *tripwire_at_ != crash)) return false;
+  return --tripwire_ == 0;
+}
+
 std::vector<Entry> Storage::entries() const {
   std::vector<Entry> all;
   Index index = base_.id.index;
@@ -225,8 +245,8 @@ void Storage::run() {
     start_next();
     return;
   }
-  if (tripwire_ > 0 && --tripwire_ == 0) {
-    hooks_.on_tripwire();
+  if (const Fault crash = crash_at(queue_.front()); trips(crash)) {
+    hooks_.on_tripwire(crash);
     return;
   }
   const Operation operation = std::move(queue_.front());

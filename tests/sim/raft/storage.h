@@ -43,9 +43,9 @@ class Storage {
   using Done = std::function<void()>;
   // All outlive the storage.
   struct Hooks {
-    std::function<void()> on_failed;    // a write or a flush did not succeed
-    std::function<void()> on_durable;   // the disk surely holds more than before
-    std::function<void()> on_tripwire;  // the operation that set_tripwire() named
+    std::function<void()> on_failed;         // a write or a flush did not succeed
+    std::function<void()> on_durable;        // the disk surely holds more than before
+    std::function<void(Fault)> on_tripwire;  // the operation that set_tripwire() named
   };
 
   Storage(Disk& disk, Scheduler& scheduler, Prng prng, Hooks hooks)
@@ -81,8 +81,12 @@ class Storage {
   // What is queued is gone. The operation under way may still have happened.
   void crash();
   bool is_idle() const { return queue_.empty(); }
-  // The n-th operation from now on is where the node dies. 0: nowhere.
-  void set_tripwire(std::uint32_t operations) { tripwire_ = operations; }
+  // The n-th operation from now on is where the node dies: of those that are crashed at as `at`
+  // says, or of all. 0: nowhere.
+  void set_tripwire(std::uint32_t operations, std::optional<Fault> at = std::nullopt) {
+    tripwire_ = operations;
+    tripwire_at_ = at;
+  }
   // Below this, later records tell that the log was durable.
   std::uint64_t proven_bytes() const { return proven_bytes_; }
 
@@ -112,6 +116,8 @@ class Storage {
   void queue_snapshot_file(const std::string& file, Bytes bytes, bool is_new_file);
   void queue(Operation operation);
   void start_next();
+  static Fault crash_at(const Operation& operation);
+  bool trips(Fault crash);
   void run();
   [[nodiscard]] DiskResult perform(const Operation& operation);
   Nanos duration(const Operation& operation);
@@ -137,6 +143,7 @@ class Storage {
   bool has_failed_ = false;
   std::uint32_t incarnation_ = 0;
   std::uint32_t tripwire_ = 0;
+  std::optional<Fault> tripwire_at_;
 };
 
 }  // namespace ringroad::raft::sim

@@ -4,9 +4,11 @@ namespace ringroad::raft::sim {
 
 namespace {
 constexpr Trouble kCaused[] = {Trouble::kPartition, Trouble::kPause,    Trouble::kCrash,
-                               Trouble::kKill,      Trouble::kTripwire, Trouble::kSlowDisk,
-                               Trouble::kStuckDisk, Trouble::kFullDisk, Trouble::kTransfer,
-                               Trouble::kForget,    Trouble::kCampaign, Trouble::kVersions};
+                               Trouble::kKill,      Trouble::kTripwire, Trouble::kMisdirect,
+                               Trouble::kRot,       Trouble::kSlowDisk, Trouble::kStuckDisk,
+                               Trouble::kFullDisk,  Trouble::kTransfer, Trouble::kForget,
+                               Trouble::kCampaign,  Trouble::kVersions, Trouble::kLeaseEdge};
+constexpr std::uint32_t kTriesToRuin = 40;
 }  // namespace
 
 Troubles::Troubles(World& world, Prng prng) : world_(world), prng_(prng) {
@@ -44,14 +46,26 @@ void Troubles::cause(Trouble trouble) {
       break;
     case Trouble::kPause:
       world_.note(node.id(), "is paused");
+      world_.tally().add(Fault::kPaused);
       node.pause(world_.scheduler().now() + some_time(milliseconds(400)));
       break;
     case Trouble::kCrash:
+      world_.crash(node.id(),
+                   {.misdirects = world_.scenario().troubles.has(Trouble::kMisdirect),
+                    .rots = world_.scenario().troubles.has(Trouble::kRot) && prng_.below(4) == 0});
+      break;
     case Trouble::kKill:
-      world_.crash(node.id(), trouble == Trouble::kCrash);
+      world_.crash(node.id(), {.power = false});
       break;
     case Trouble::kTripwire:
-      node.storage().set_tripwire(static_cast<std::uint32_t>(1 + prng_.below(12)));
+      trip(node);
+      break;
+    case Trouble::kMisdirect:
+    case Trouble::kRot:
+      ruin(trouble, kTriesToRuin);
+      break;
+    case Trouble::kLeaseEdge:
+      end_a_lease();
       break;
     case Trouble::kVersions:
       change_version(node);
@@ -63,6 +77,7 @@ void Troubles::cause(Trouble trouble) {
       forget(node);
       break;
     case Trouble::kCampaign:
+      world_.tally().add(Fault::kCampaigned);
       node.act([](Raft& raft) { raft.campaign(); });
       break;
     default:
@@ -75,11 +90,77 @@ void Troubles::change_version(Node& node) {
   const bool is_back = prng_.below(4) == 0;
   node.install(is_back ? MessageVersion::kPrevious : MessageVersion::kCurrent);
   world_.note(node.id(), is_back ? "is taken back a version" : "is upgraded");
-  world_.crash(node.id(), false);
+  world_.tally().add(is_back ? Fault::kTakenBack : Fault::kUpgraded);
+  world_.crash(node.id(), {.power = false});
+}
+
+// At the n-th operation of its disk from now on, or the n-th of one kind.
+void Troubles::trip(Node& node) {
+  static constexpr Fault kPlaces[] = {Fault::kCrashAtWrite, Fault::kCrashAtFlush,
+                                      Fault::kCrashAtRename, Fault::kCrashAtDirectoryFlush};
+  if (prng_.below(2) == 0) {
+    node.storage().set_tripwire(static_cast<std::uint32_t>(1 + prng_.below(12)));
+  } else {
+    node.storage().set_tripwire(static_cast<std::uint32_t>(1 + prng_.below(3)),
+                                kPlaces[prng_.below(std::size(kPlaces))]);
+  }
+}
+
+// Waits for a moment at which the cluster can do without some node's disk. A write goes astray when
+// the power goes before it is flushed.
+void Troubles::ruin(Trouble trouble, std::uint32_t tries) {
+  if (world_.is_healed()) return;
+  const NodeId id = some_node();
+  if (!world_.may_damage(id)) {
+    if (tries == 0) return;
+    world_.scheduler().after(milliseconds(10),
+                             [this, trouble, tries] { ruin(trouble, tries - 1); });
+  } else if (trouble == Trouble::kRot) {
+    world_.crash(id, {.rots = true});
+  } else {
+    world_.node(id).storage().set_tripwire(static_cast<std::uint32_t>(1 + prng_.below(3)),
+                                           Fault::kCrashAtFlush);
+  }
+}
+
+// The leader hears and is heard by nobody but clients, who may read from it until its lease ends;
+// one of the others campaigns around the moment at which the promises end that the lease rests on.
+// Sometimes the others are restarted meanwhile: what they promised before still holds.
+void Troubles::end_a_lease() {
+  const NodeId leading = world_.leader();
+  if (leading == kNoNode) return;
+  world_.note(leading, "is cut off, until its lease ends");
+  world_.tally().add(Fault::kLeaderCutAtLeaseEnd);
+  world_.network().mend_all();
+  const bool are_restarted = prng_.below(2) == 0;
+  const NodeSet voters = world_.node(leading).raft().tracker().configuration().voters;
+  std::vector<NodeId> others;
+  for (const NodeId other : world_.nodes()) {
+    if (other == leading) continue;
+    if (voters.contains(other)) others.push_back(other);
+    world_.network().cut(other, leading);
+    world_.network().cut(leading, other);
+    if (are_restarted) world_.crash(other, {.power = false, .down_max = milliseconds(10)});
+  }
+  if (others.empty()) return;
+  // The last heartbeat that it rests on may be some time ago.
+  constexpr std::int64_t kAttempts = 40;
+  const NodeId candidate = others[prng_.below(others.size())];
+  const Nanos timeout = world_.scenario().raft.election_timeout;
+  const Nanos first = are_restarted ? milliseconds(5) : timeout * 2 / 5;
+  for (std::int64_t i = 0; i < kAttempts; ++i) {
+    world_.scheduler().after(first + timeout * (4 * i) / (5 * kAttempts), [this, candidate] {
+      if (!world_.is_healed()) world_.node(candidate).act([](Raft& raft) { raft.campaign(); });
+    });
+  }
+  world_.scheduler().after(timeout + some_time(timeout * 2), [this] {
+    if (!world_.is_healed()) world_.network().mend_all();
+  });
 }
 
 // Sometimes the old leader is told nothing of what follows.
 void Troubles::transfer(Node& node) {
+  world_.tally().add(Fault::kTransferAsked);
   node.act([to = some_node()](Raft& raft) { raft.transfer_leader(to); });
   if (!world_.scenario().troubles.has(Trouble::kPartition) || prng_.below(2) == 0) return;
   world_.scheduler().after(some_time(milliseconds(2)), [this, id = node.id()] {
@@ -104,11 +185,12 @@ void Troubles::partition() {
   for (const NodeId id : all) {
     if (prng_.below(2) == 0) half.insert(id);
   }
-  switch (prng_.below(6)) {
+  switch (prng_.below(7)) {
     case 0:
       world_.note(kNoNode, "all cuts are mended");
       return;
-    case 1:  // in two
+    case 1:
+      world_.tally().add(Fault::kCutInTwo);
       for (const NodeId a : half) {
         for (const NodeId b : all - half) {
           cut(a, b);
@@ -116,7 +198,8 @@ void Troubles::partition() {
         }
       }
       break;
-    case 2:  // in two, but for a node that sees both
+    case 2:  // but for a node that sees both
+      world_.tally().add(Fault::kCutBridge);
       for (const NodeId a : half) {
         for (const NodeId b : all - half) {
           if (a == special || b == special) continue;
@@ -125,16 +208,23 @@ void Troubles::partition() {
         }
       }
       break;
-    case 3:  // one alone
+    case 3:
+      world_.tally().add(Fault::kCutAlone);
       for (const NodeId a : all) {
         cut(a, special);
         cut(special, a);
       }
       break;
-    case 4:  // one hears nobody, or nobody hears it
-      for (const NodeId a : all) prng_.below(2) == 0 ? cut(a, special) : cut(special, a);
+    case 4:
+      world_.tally().add(Fault::kCutDeaf);
+      for (const NodeId a : all) cut(a, special);
       break;
-    default:  // any directed pairs
+    case 5:
+      world_.tally().add(Fault::kCutMute);
+      for (const NodeId a : all) cut(special, a);
+      break;
+    default:
+      world_.tally().add(Fault::kCutPairs);
       for (const NodeId a : all) {
         for (const NodeId b : all) {
           if (prng_.below(3) == 0) cut(a, b);
@@ -159,6 +249,7 @@ void Troubles::disk_trouble(Trouble trouble, Node& node) {
   const Nanos until = world_.scheduler().now() + some_time(milliseconds(500));
   world_.note(node.id(), "has a " + std::string(name_of(trouble)));
   if (trouble == Trouble::kStuckDisk) {
+    world_.tally().add(Fault::kDiskStuck);
     storage.pace.stuck_until = until;
     return;
   }
@@ -167,6 +258,7 @@ void Troubles::disk_trouble(Trouble trouble, Node& node) {
     world_.scheduler().at(until, [&node] { node.disk().faults.full = false; });
     return;
   }
+  world_.tally().add(Fault::kDiskSlow);
   storage.pace.flush_min = milliseconds(5);
   storage.pace.flush_max = milliseconds(80);
   world_.scheduler().at(until, [&node, normal = world_.scenario().disk_pace] {
@@ -178,6 +270,7 @@ void Troubles::disk_trouble(Trouble trouble, Node& node) {
 
 void Troubles::forget(Node& node) {
   const NodeId peer = some_node();
+  world_.tally().add(Fault::kForgot);
   switch (prng_.below(4)) {
     case 0:
       node.act([](Raft& raft) { raft.forget_chunks(); });

@@ -21,6 +21,9 @@ class Troubles {
   void change_version(Node& node);
   void disk_trouble(Trouble trouble, Node& node);
   void forget(Node& node);
+  void trip(Node& node);
+  void ruin(Trouble trouble, std::uint32_t tries);
+  void end_a_lease();
   NodeId some_node();
   Nanos some_time(Nanos most);
 

@@ -10,30 +10,29 @@ namespace ringroad::raft::sim {
 
 namespace {
 constexpr std::uint16_t kNodesOfARunMax = 24;
+constexpr std::uint16_t kReplacementsMax = 8;  // of those
+constexpr Nanos kDownMax = milliseconds(600);
+constexpr Nanos kQuickRestart = milliseconds(20);
 }  // namespace
 
 World::World(const Scenario& scenario, std::size_t lines_max)
     : scenario_(scenario),
       prng_(scenario.seed),
       timeline_(scheduler_, lines_max),
-      invariants_(scheduler_, scenario_.raft.pre_vote),
+      invariants_(scheduler_, scenario_.raft, tally_),
       clients_(
           scenario_, scheduler_, prng_.fork(),
-          {.some_node =
-               [this] {
-                 const auto count = static_cast<std::uint32_t>(nodes_.count());
-                 return NodeId{static_cast<std::uint16_t>(1 + prng_.below(count))};
-               },
+          {.some_node = [this] { return some_node(); },
            .deliver = [this](NodeId id, const Request& request) { node(id).request(request); }}) {
   const auto make = scenario_.mode == Mode::kLinks ? make_link_network : make_direct_network;
   network_ = make(
       scheduler_, prng_.fork(), scenario_.wire,
       {.on_message = [this](NodeId from, NodeId to,
                             std::span<const std::byte> bytes) { node(to).receive(from, bytes); },
-       .on_unreachable =
-           [this](NodeId from, NodeId to, bool was_snapshot) {
-             node(from).peer_unreachable(to, was_snapshot);
-           }});
+       .on_unreachable = [this](
+                             NodeId from, NodeId to,
+                             bool was_snapshot) { node(from).peer_unreachable(to, was_snapshot); }},
+      tally_);
   network_->set_faults(scenario_.wire_faults);
   for (std::uint16_t id = 1; id <= scenario_.voters; ++id) first_members_.voters.insert(NodeId{id});
   for (const NodeId id : first_members_.voters) make_node(id).start();
@@ -45,22 +44,41 @@ Node& World::make_node(NodeId id) {
   nodes_.insert(id);
   node_[id.value] = std::make_unique<Node>(
       id,
-      Surroundings{scenario_, scheduler_, invariants_, timeline_, *network_,
-                   [this](const Reply& reply) { clients_.on_reply(reply); },
-                   [this](NodeId stopped) { restart_later(stopped); },
-                   [this](NodeId found) {
-                     if (!ruined_.contains(found)) {
-                       invariants_.fail(found, "durability: a damaged disk that nobody damaged");
-                     }
-                   }},
+      Surroundings{.scenario = scenario_,
+                   .scheduler = scheduler_,
+                   .invariants = invariants_,
+                   .timeline = timeline_,
+                   .network = *network_,
+                   .tally = tally_,
+                   .reply = [this](const Reply& reply) { clients_.on_reply(reply); },
+                   .on_stopped = [this](NodeId stopped) { restart_later(stopped, kDownMax); },
+                   .on_tripwire =
+                       [this](NodeId victim, Fault at) {
+                         tally_.add(at);
+                         note(victim, std::string(name_of(at)));
+                         crash(victim, {.misdirects = scenario_.troubles.has(Trouble::kMisdirect)});
+                       },
+                   .on_running = [this](NodeId up) { ruined_.erase(up); },
+                   .on_damaged = [this](NodeId found) { on_damaged(found); }},
       first_members_, prng_.fork());
   if (scenario_.not_upgraded.contains(id)) node(id).install(MessageVersion::kPrevious);
   return node(id);
 }
 
-NodeId World::add_node() {
+// In the end clients know whom to leave alone: those that are gone for good would take up their
+// time.
+NodeId World::some_node() {
+  const NodeSet known = is_healed_ && !running().empty() ? running() : nodes_;
+  auto left = prng_.below(known.count());
+  for (const NodeId id : known) {
+    if (left-- == 0) return id;
+  }
+  return kNoNode;
+}
+
+NodeId World::add_node(bool is_replacement) {
   const auto id = static_cast<std::uint16_t>(nodes_.count() + 1);
-  if (id > kNodesOfARunMax) return kNoNode;
+  if (id > kNodesOfARunMax - (is_replacement ? 0 : kReplacementsMax)) return kNoNode;
   make_node(NodeId{id}).start();
   return NodeId{id};
 }
@@ -91,52 +109,119 @@ NodeSet World::damaged() const {
   return all;
 }
 
-void World::restart_later(NodeId id) {
-  const auto delay = milliseconds(is_healed_ ? 1 : 5 + std::int64_t(prng_.below(600)));
+void World::restart_later(NodeId id, Nanos down_max) {
+  Nanos delay = milliseconds(1);
+  if (!is_healed_) {
+    // Every fourth is back before the others have missed it.
+    const bool is_quick = down_max <= kQuickRestart || prng_.below(4) == 0;
+    const Nanos most = is_quick ? std::min(down_max, kQuickRestart) : down_max;
+    delay = Nanos{static_cast<std::int64_t>(prng_.below(static_cast<std::uint64_t>(most.count)))};
+    if (is_quick) tally_.add(Fault::kRestartedAtOnce);
+  }
   scheduler_.after(delay, [this, id] {
     const Node::State state = node(id).state();
     if (state == Node::State::kOff || state == Node::State::kFailed) node(id).start();
   });
 }
 
-// One at a time, out of three voters or more that all know of each other and nothing else: then
-// those that are left can elect a leader and replace it.
+void World::on_damaged(NodeId id) {
+  tally_.add(Fault::kDamageFound);
+  if (ruined_.contains(id)) return;
+  invariants_.fail(id, "durability: a damaged disk that nobody damaged");
+}
+
+// With the quorum and, where the zone rule waits, in the zones that it takes.
+bool World::can_commit(NodeSet voters, NodeSet alive) const {
+  if ((voters & alive).count() < majority_of(voters.count())) return false;
+  return scenario_.raft.zone_loss == ZoneLossPolicy::kDegrade ||
+         zones_of(scenario_.raft, voters & alive) >= std::min(2u, zones_of(scenario_.raft, voters));
+}
+
+// One at a time, out of voters that all know of each other and of nothing else, now or to come:
+// then those that are left can elect a leader and replace it.
 bool World::may_damage(NodeId id) const {
-  ConfState conf;
+  if (is_healed_ || times_ruined_ >= kReplacementsMax) return false;
+  const NodeId leading = leader();
+  if (leading == kNoNode) return false;
+  const ConfState& conf = node_[leading.value]->conf();
+  if (!conf.voters_outgoing.empty() || !(conf.voters & ruined_).empty()) return false;
+  NodeSet left = conf.voters;
+  left.erase(id);
+  if (!can_commit(conf.voters, left) || !(left - running()).empty()) return false;
   for (const NodeId other : running()) {
-    if (other != id && node_[other.value]->raft().role() == Role::kLeader) {
-      conf = node_[other.value]->conf();
-    }
-  }
-  if (conf.voters.count() < 3 || !conf.voters_outgoing.empty()) return false;
-  if (!(conf.voters & damaged()).empty()) return false;
-  // Members that do not know the configuration yet could count by an older one.
-  for (const NodeId other : conf.voters) {
-    if (other == id) continue;
-    if (!node_[other.value]->is_running() || node_[other.value]->conf() != conf) return false;
+    if (conf.voters.contains(other) && node_[other.value]->conf() != conf) return false;
+    const Log& log = node_[other.value]->raft().log();
+    if (log.applied() < log.compacted()) return false;
+    const std::uint64_t unapplied = log.last_index().value - log.applied().value;
+    if (unapplied == 0) continue;
+    const auto entries = log.range(next(log.applied()), unapplied);
+    if (std::ranges::any_of(entries, &Entry::is_conf_change)) return false;
   }
   return true;
 }
 
-void World::crash(NodeId id, bool power) {
+bool World::rot(Node& victim, std::uint64_t proven_bytes) {
+  const std::uint64_t snapshot_bytes = victim.disk().durable("snapshot").bytes.size();
+  if (snapshot_bytes > 0 && prng_.below(2) == 0) {
+    tally_.add(Fault::kBitRotInSnapshot);
+    return victim.disk().rot("snapshot", prng_.below(snapshot_bytes));
+  }
+  if (proven_bytes == 0 || !victim.disk().rot("log", prng_.below(proven_bytes))) return false;
+  tally_.add(Fault::kBitRotInLog);
+  return true;
+}
+
+void World::crash(NodeId id, const Crash& how) {
   Node& victim = node(id);
   if (victim.state() == Node::State::kOff || victim.state() == Node::State::kDamaged) return;
-  ++report_.crashes;
-  note(id, power ? "loses power" : "is killed");
-  if (!power) {
-    victim.stop(std::nullopt);
-  } else {
-    const bool may = may_damage(id);
-    CrashFaults crash{.torn = scenario_.troubles.has(Trouble::kTornWrite)};
+  tally_.add(how.power ? Fault::kPowerLost : Fault::kKilled);
+  note(id, how.power ? "loses power" : "is killed");
+  if (how.power) {
+    const bool may = (how.misdirects || how.rots) && may_damage(id);
     const std::uint64_t proven = victim.storage().proven_bytes();
-    if (may && scenario_.troubles.has(Trouble::kMisdirect)) crash.misdirect_below = proven;
-    if (may) ruined_.insert(id);
-    victim.stop(crash);
-    if (may && proven > 0 && scenario_.troubles.has(Trouble::kRot) && prng_.below(4) == 0) {
-      victim.disk().rot("log", prng_.below(proven));
+    CrashFaults faults{.torn = scenario_.troubles.has(Trouble::kTornWrite)};
+    if (may && how.misdirects) {
+      faults.misdirect_in = "log";
+      faults.misdirect_below = proven;
+    }
+    bool is_ruined = victim.stop(faults);
+    if (may && how.rots) is_ruined |= rot(victim, proven);
+    if (is_ruined) {
+      note(id, "has its disk damaged");
+      ruined_.insert(id);
+      ++times_ruined_;
+    }
+  } else {
+    (void)victim.stop(std::nullopt);
+  }
+  restart_later(id, how.down_max);
+}
+
+// By the configuration of whoever is furthest: what any other knows is older.
+bool World::is_quorum_lost() const {
+  const Node* furthest = nullptr;
+  for (const NodeId id : running()) {
+    const Node& node = *node_[id.value];
+    if (furthest == nullptr || node.machine().applied() > furthest->machine().applied()) {
+      furthest = &node;
     }
   }
-  restart_later(id);
+  if (furthest == nullptr) return !ruined_.empty();
+  const Configuration& c = furthest->raft().tracker().configuration();
+  const NodeSet alive = c.all_voters() - damaged();
+  return !can_commit(c.voters, alive) || (c.joint() && !can_commit(c.outgoing, alive));
+}
+
+// The moment at which a lease has to be over, whether or not its holder looks.
+void World::check_leases() {
+  if (elections_seen_ == invariants_.elections()) return;
+  elections_seen_ = invariants_.elections();
+  for (const NodeId id : running()) {
+    const Node& n = *node_[id.value];
+    if (n.raft().role() == Role::kLeader && n.holds_lease()) {
+      invariants_.on_lease(id, n.raft().term());
+    }
+  }
 }
 
 void World::heal() {
@@ -182,6 +267,7 @@ void World::run_until(Nanos end, bool until_recovered) {
   std::uint64_t looked_at = 0;
   while (invariants_.failure().empty() && scheduler_.next_due() <= end) {
     scheduler_.run_next();
+    check_leases();
     if (!until_recovered || scheduler_.events() < looked_at + 64) continue;
     looked_at = scheduler_.events();
     if (why_not_recovered().empty()) return;
@@ -216,7 +302,10 @@ Report World::finish() {
     run_until(from + scenario_.recovery_time_max, true);
     report_.recovery = scheduler_.now() - from;
     const std::string why = why_not_recovered();
-    if (!why.empty()) invariants_.fail(kNoNode, "no recovery: " + why);
+    report_.is_quorum_lost = !why.empty() && is_quorum_lost();
+    if (!why.empty() && !report_.is_quorum_lost) {
+      invariants_.fail(kNoNode, "no recovery: " + why);
+    }
   }
   if (invariants_.failure().empty()) check_history();
   report_.failure = invariants_.failure();
@@ -225,8 +314,7 @@ Report World::finish() {
   report_.elections = invariants_.elections();
   report_.committed = invariants_.committed().value;
   report_.requests = clients_.completed();
-  report_.damaged = damaged().count();
-  for (const NodeId id : nodes_) report_.snapshots += node(id).snapshots_installed();
+  report_.tally = tally_;
   return report_;
 }
 

@@ -27,11 +27,20 @@ struct Report {
   std::uint64_t elections = 0;
   std::uint64_t committed = 0;
   std::uint64_t requests = 0;  // answered
-  std::uint64_t crashes = 0;
-  std::uint64_t damaged = 0;    // nodes whose disks could not be believed
-  std::uint64_t snapshots = 0;  // that a node got from a leader
-  std::uint64_t changes = 0;    // of the membership, proposed
-  Nanos recovery{};             // from healing until all were alike
+  // Damage hit more voters than the cluster could do without: it kept its promises, and stays
+  // silent.
+  bool is_quorum_lost = false;
+  Nanos recovery{};  // from healing until all were alike
+  Tally tally;
+};
+
+// How a node goes down.
+struct Crash {
+  bool power = true;  // else only the process
+  // May ruin what is on its disk, where the cluster can do without that.
+  bool misdirects = false;
+  bool rots = false;
+  Nanos down_max = milliseconds(600);
 };
 
 class Membership;
@@ -61,18 +70,27 @@ class World {
   NodeId leader() const;
   NodeSet running() const;
   NodeSet damaged() const;
-  // A node that never was, with an empty disk. kNoNode when there is no id left.
-  NodeId add_node();
+  // A node that never was, with an empty disk. kNoNode when there is no id left; those that replace
+  // others have some of their own.
+  NodeId add_node(bool is_replacement);
   void note(NodeId node, std::string text) { timeline_.record(node, std::move(text)); }
-  void crash(NodeId id, bool power);
-  Report& report() { return report_; }
+  void crash(NodeId id, const Crash& how);
+  Tally& tally() { return tally_; }
   // May this node's disk be ruined without making the cluster's recovery impossible?
   bool may_damage(NodeId id) const;
+  // Those whose disks were ruined and who have not been up since.
+  NodeSet ruined() const { return ruined_; }
   bool is_healed() const { return is_healed_; }
 
  private:
   Node& make_node(NodeId id);
-  void restart_later(NodeId id);
+  NodeId some_node();
+  void restart_later(NodeId id, Nanos down_max);
+  void on_damaged(NodeId id);
+  bool rot(Node& victim, std::uint64_t proven_bytes);
+  bool can_commit(NodeSet voters, NodeSet alive) const;
+  bool is_quorum_lost() const;
+  void check_leases();
   void heal();
   bool is_recovered() const;
   std::string why_not_recovered() const;
@@ -82,11 +100,14 @@ class World {
   Scenario scenario_;
   Prng prng_;
   Scheduler scheduler_;
+  Tally tally_;
   Timeline timeline_;
   Invariants invariants_;
   std::unique_ptr<Network> network_;
   NodeSet nodes_;
-  NodeSet ruined_;  // whose disks may have lost what they promised
+  NodeSet ruined_;
+  std::uint32_t times_ruined_ = 0;
+  std::uint64_t elections_seen_ = 0;
   // Every node is told, also one that joins later: what the log says of the membership are changes
   // of this.
   ConfState first_members_;
