@@ -1,5 +1,9 @@
 // What is wrong in the cluster, told so that a person knows where to look next: each problem is one
-// sentence about one node, and the commands that show more or mend it.
+// sentence about one node, the commands that show more, and the process whose restart mends it.
+//
+// One cause is told once: a node that nobody sees is one problem and not one a link that ends there,
+// a port that is down says nothing of the links that go through it, and where a program that does
+// not read is known, nobody is accused of waiting for it.
 //
 // Pure: what is known of this node is handed in, of the others it is the cluster view's.
 #pragma once
@@ -15,6 +19,10 @@
 
 namespace ringroad::control {
 
+// What has to be started anew to mend a problem, at the node that the problem names.
+enum class Restart : std::uint8_t { kNothing, kDataplane, kControl, kNetwork };
+const char* restart_name(Restart restart);  // "dataplane"; of nothing: ""
+
 enum class ProblemSeverity : std::uint8_t { kWarning, kWrong };
 
 struct Problem {
@@ -23,6 +31,7 @@ struct Problem {
   NodeId node;
   NodeId peer;  // kNoNode: none
   std::vector<std::string> next;
+  Restart restart = Restart::kNothing;
 };
 
 // Where this node does not run as its configuration says.
@@ -56,6 +65,8 @@ struct LocalFacts {
   Nanos port_since;
   std::uint32_t buffers = 0, buffers_free = 0;
   bool unread = false;  // messages wait here for a program to read, over more than one look
+  std::string unread_programs;  // which: "sink (process 4711)"; empty: not known
+  double unclaimed_per_second = 0;  // messages no program is bound for, over more than one look
   double drops_per_second = 0;
   std::string drop_reason;  // the commonest of the last second
   ConfigGaps gaps;
