@@ -243,9 +243,14 @@ make_directory() {
   # The default place is a name in /tmp that anyone could have taken.
   [[ $sockets == "$directory" || $sockets == /run/ringroad || (-O $sockets && ! -L $sockets) ]] ||
     fail "$sockets: is not yours" "export RINGROAD_RUNTIME_DIR=\$HOME/ringroad"
-  mkdir -p "$directory"
+  mkdir -p "$directory" || fail "$directory: cannot be made" "choose another --directory"
   # Whoever makes the marker has the place, should two try at once.
-  write_marker "$directory/deployment.$$"
+  write_marker "$directory/deployment.$$" 2>/dev/null || {
+    rm -f "$directory/deployment.$$"
+    remove_folders
+    fail "$directory: cannot be written to" "make room there (df $sockets), or choose another \
+--directory"
+  }
   ln -T "$directory/deployment.$$" "$(marker)" 2>/dev/null || {
     rm -f "$directory/deployment.$$"
     fail "$directory: another $me is deploying there"

@@ -93,7 +93,7 @@ void RpcServer::welcome(Protocol::socket socket) {
   if (!peer || !may_ask(*peer, group_)) {
     log_.warning("refused a user of the control socket", {{"user_id", peer ? peer->user : 0}});
     return refuse(socket, RpcError::denied(absl::StrCat(
-                              "only root, the daemon's own user",
+                              "only root", group_ ? ", " : " and ", "the daemon's own user",
                               group_ ? absl::StrCat(" and the group \"", options_.group, "\"") : "",
                               " may use this socket")));
   }

@@ -222,6 +222,11 @@ remove_directory() {
   give_pages_back
   rm -rf "$directory/processes" "$directory/logs" "$directory/tmp"
   rm -f "$(marker)"
+  remove_folders
+}
+
+# remove_folders: those that deploy made, once they are empty.
+remove_folders() {
   if $made_directory; then
     rmdir "$directory" 2>/dev/null || warn "$directory: left there, it holds files of somebody else"
   fi

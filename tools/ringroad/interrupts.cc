@@ -18,7 +18,7 @@ namespace {
 sigset_t watched_signals() {
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGWINCH}) {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGCONT}) {
     struct sigaction action{};
     const bool is_known = sigaction(number, nullptr, &action) == 0;
     if (!is_known || action.sa_handler != SIG_IGN) sigaddset(&signals, number);
@@ -56,8 +56,9 @@ void Interrupts::read_signals() {
   signalfd_siginfo info;
   while (read(descriptor_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
     const int number = static_cast<int>(info.ssi_signo);
-    if (number == SIGWINCH) {
+    if (number == SIGWINCH || number == SIGCONT) {
       is_resized_ = true;
+      is_continued_ = is_continued_ || number == SIGCONT;
     } else {
       stop_signal_ = number;
     }
@@ -72,6 +73,11 @@ int Interrupts::stop_signal() {
 bool Interrupts::take_resized() {
   read_signals();
   return std::exchange(is_resized_, false);
+}
+
+bool Interrupts::take_continued() {
+  read_signals();
+  return std::exchange(is_continued_, false);
 }
 
 Interrupts::Wake Interrupts::wait(int descriptor, short events, Deadline deadline,

@@ -1,6 +1,7 @@
-// Signals as something to wait for: from construction on, SIGINT, SIGTERM, SIGHUP and SIGWINCH
-// come through a descriptor instead of interrupting whatever runs, so that ctrl-C ends a wait, an
-// answer that does not come or a redraw, and every terminal is put back as it was. One a process.
+// Signals as something to wait for: from construction on, SIGINT, SIGTERM, SIGHUP, SIGWINCH and
+// SIGCONT come through a descriptor instead of interrupting whatever runs, so that ctrl-C ends a
+// wait, an answer that does not come or a redraw, and every terminal is put back as it was. One a
+// process.
 #pragma once
 
 #include <chrono>
@@ -29,8 +30,11 @@ class Interrupts {
   // Whether, and by which signal, somebody wants this to stop; 0: nobody.
   int stop_signal();
   void clear() { stop_signal_ = 0; }
-  // Whether the terminal has changed its size since the last call.
+  // Whether the terminal has changed its size since the last call, or was another program's.
   bool take_resized();
+  // Whether this was stopped and goes on (ctrl-Z, then fg), since the last call: the terminal's
+  // mode is what the shell made of it. What waits for its size wakes then too.
+  bool take_continued();
 
  private:
   void read_signals();
@@ -38,6 +42,7 @@ class Interrupts {
   int descriptor_;
   int stop_signal_ = 0;
   bool is_resized_ = false;
+  bool is_continued_ = false;
 };
 
 }  // namespace ringroad::cli

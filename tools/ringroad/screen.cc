@@ -44,14 +44,16 @@ std::string frame_update(std::string_view frame, std::size_t rows) {
   return update + std::string(kClearBelow);
 }
 
-Screen::Screen(Output& out, int input, Keys keys) : out_(out), input_(input) {
+Screen::Screen(Output& out, int input, Keys keys) : out_(out), input_(input), keys_(keys) {
   termios mode;
-  if (keys == Keys::kRead && tcgetattr(input, &mode) == 0) {
+  if (tcgetattr(input, &mode) == 0) {
     before_ = mode;
-    mode.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
-    mode.c_cc[VMIN] = 1;
-    mode.c_cc[VTIME] = 0;
-    mode.c_cc[VSUSP] = _POSIX_VDISABLE;  // ctrl-Z would leave the other screen standing
+    if (keys == Keys::kRead) {
+      mode.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
+      mode.c_cc[VMIN] = 1;
+      mode.c_cc[VTIME] = 0;
+    }
+    mode.c_cc[VSUSP] = _POSIX_VDISABLE;
     tcsetattr(input, TCSANOW, &mode);
   }
   out_.write(kEnter);
@@ -59,7 +61,8 @@ Screen::Screen(Output& out, int input, Keys keys) : out_(out), input_(input) {
 
 Screen::~Screen() {
   out_.write(kLeave);
-  if (before_) tcsetattr(input_, TCSAFLUSH, &*before_);
+  // What was typed ahead was for us with kRead, and otherwise is for who comes next.
+  if (before_) tcsetattr(input_, keys_ == Keys::kRead ? TCSAFLUSH : TCSANOW, &*before_);
 }
 
 void Screen::draw(std::string_view frame) { out_.write(frame_update(frame, out_.size().rows)); }

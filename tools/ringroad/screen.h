@@ -15,7 +15,8 @@ namespace ringroad::cli {
 class Screen {
  public:
   enum class Keys { kLeftAlone, kRead };
-  // With kRead, what is typed comes from `input` key by key and is not shown.
+  // With kRead, what is typed comes from `input` key by key and is not shown. With either, ctrl-Z
+  // is off: it would leave the other screen standing.
   Screen(Output& out, int input, Keys keys);
   ~Screen();
   Screen(const Screen&) = delete;
@@ -27,6 +28,7 @@ class Screen {
  private:
   Output& out_;
   int input_;
+  Keys keys_;
   std::optional<termios> before_;  // of the input
 };
 

@@ -61,6 +61,7 @@ class Shell {
   static unsigned char complete_key(EditLine* edit, int) { return of(edit).complete_line(); }
 
   int read_key(wchar_t* key);
+  void take_terminal_back();
   unsigned char complete_line();
   Candidates candidates_for(const std::vector<std::string>& words);
   void list(const std::vector<std::string>& words);
@@ -104,6 +105,7 @@ int Shell::read_key(wchar_t* key) {
     if (wake == Interrupts::Wake::kResized) {
       session_.interrupts.take_resized();
       el_resize(edit_.get());
+      if (session_.interrupts.take_continued()) take_terminal_back();
       continue;
     }
     char byte = 0;
@@ -117,6 +119,14 @@ int Shell::read_key(wchar_t* key) {
     }
     return 1;
   }
+}
+
+// After ctrl-Z and fg: editing again, with the line as it was. libedit believes it still has the
+// terminal, and has to give it up first.
+void Shell::take_terminal_back() {
+  el_set(edit_.get(), EL_PREP_TERM, 0);
+  el_set(edit_.get(), EL_PREP_TERM, 1);
+  el_set(edit_.get(), EL_REFRESH);
 }
 
 Candidates Shell::candidates_for(const std::vector<std::string>& words) {
@@ -197,6 +207,7 @@ ExitCode Shell::run() {
   session_.talk.write("help lists the commands, tab completes, ctrl-D leaves\n");
   for (;;) {
     int count = 0;
+    session_.interrupts.take_continued();  // while a command ran: editing begins anew anyway
     const char* line = el_gets(edit_.get(), &count);
     const int signal = session_.interrupts.stop_signal();
     if (signal == SIGTERM || signal == SIGHUP) return last_;

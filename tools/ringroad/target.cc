@@ -1,6 +1,9 @@
 #include "tools/ringroad/target.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 
 #include "dataplane/config.h"
 #include "tools/ringroad-fabric/text.h"
@@ -59,17 +62,30 @@ absl::StatusOr<Target> choose_target(const std::string& text, const std::string&
   if (!text.empty()) return Target{.socket = text};
   const auto ids = control_sockets_here();
   if (ids.empty()) {
+    if (access(runtime_directory().c_str(), R_OK | X_OK) != 0 && errno == EACCES) {
+      return absl::PermissionDeniedError(
+          cat(runtime_directory(),
+              ": permission denied; mend: ask as the user that runs the node, or name a socket "
+              "with --node"));
+    }
     return absl::UnavailableError(
         cat("no control process on this machine: no node-N-control.sock in ", runtime_directory(),
             "; mend: ", start_command({}), "; or name its socket with --node"));
   }
   if (ids.size() == 1) return of_node(ids.front());
+  absl::Status denied;
   for (const std::uint32_t id : ids) {
-    if (!RpcClient::connect(socket_of(id), kLookSeconds, interrupts).ok()) continue;
     Target target = of_node(id);
+    const auto client = RpcClient::connect(target.socket, kLookSeconds, interrupts);
+    if (denied.ok() && absl::IsPermissionDenied(client.status())) {
+      denied = absl::PermissionDeniedError(
+          cat(target.name(), ": ", fabric::message_of(client.status())));
+    }
+    if (!client.ok()) continue;
     target.note = cat(ids.size(), " nodes here; asking node ", id, " (another one: --node N)");
     return target;
   }
+  if (!denied.ok()) return denied;
   return absl::UnavailableError(cat("none of ", ids.size(), " control sockets in ",
                                     runtime_directory(),
                                     " answers; mend: ", start_command(ids.front())));

@@ -173,6 +173,9 @@ class Terminal:
         if self.code is None:
             os.kill(self.process_id, number)
 
+    def alive(self):
+        return self.code is None
+
     def tail(self):
         return f"  tty| {self.shown[-600:]!r}"
 

@@ -15,6 +15,9 @@ from cli_scene import Cli, fake_control, golden, harness, sample, wait  # noqa: 
 from fake_control import Raw, refuse, stall  # noqa: E402
 
 
+AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+
+
 def broken_cluster(scene, **changes):
     return Cli(scene, cluster_status=sample.CLUSTER, **changes)
 
@@ -205,9 +208,25 @@ def test_a_socket_that_may_not_be_opened_is_denied(scene):
     cli = Cli(scene)
     os.chmod(cli.socket(), 0)
     # Root may open everything, and asks as nobody.
-    nobody = ("setpriv", "--reuid=65534", "--clear-groups") if os.geteuid() == 0 else ()
+    nobody = AS_NOBODY if os.geteuid() == 0 else ()
     process = scene.run(cli.program, "node", "show", "--node", "1", prefix=nobody)
     assert process.code == 7 and "/control/group" in process.err[0], process.tail()
+
+
+def test_whom_may_not_be_asked_is_denied_when_nobody_was_named_too(scene):
+    if os.geteuid() != 0:
+        raise harness.Skip("asking as nobody takes root")
+    nobody = AS_NOBODY
+    cli = Cli(scene)
+    second = fake_control.FakeControl(cli.socket(2), {})
+    for node in (1, 2):
+        os.chmod(cli.socket(node), 0o660)
+    for mode, what in ((0o711, scene.directory), (0o755, f"node 1: {cli.socket(1)}")):
+        os.chmod(scene.directory, mode)
+        process = scene.run(cli.program, "node", "show", prefix=nobody)
+        assert process.code == 7, process.tail()
+        assert process.err[0].startswith(f"ringroad: {what}: permission denied; mend: ")
+    second.close()
 
 
 def test_an_answer_that_does_not_come_times_out(scene):

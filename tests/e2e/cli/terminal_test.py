@@ -7,6 +7,7 @@ import re
 import signal
 import stat
 import sys
+import termios
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 # pylint: disable-next=wrong-import-position,import-error
@@ -137,6 +138,26 @@ def test_ctrl_c_gives_up_a_line_and_what_is_running_but_not_the_shell(scene):
     assert terminal.mode() == (True, True)
 
 
+def test_a_shell_that_goes_on_after_ctrl_z_edits_again_with_its_line_as_it_was(scene):
+    terminal = start_shell(Cli(scene))
+    terminal.type("cluster mem")
+    terminal.wait_for("mem")
+    edits = terminal.mode()
+    # As a shell leaves the terminal that continues a job: lines, echoed.
+    mode = termios.tcgetattr(terminal.descriptor)
+    mode[3] |= termios.ECHO | termios.ICANON
+    termios.tcsetattr(terminal.descriptor, termios.TCSANOW, mode)
+    assert terminal.mode() != edits
+    terminal.kill(signal.SIGCONT)
+    wait(lambda: terminal.mode() == edits, 10, "the shell to edit again")
+    terminal.wait_for("cluster mem")
+    terminal.type("bers\r")
+    terminal.wait_for("10.77.0.3")
+    terminal.wait_for(PROMPT)
+    terminal.type("\x04")
+    assert terminal.finish() == 0
+
+
 def test_a_shell_that_is_ended_by_a_signal_puts_the_terminal_back(scene):
     cli = Cli(scene)
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -170,8 +191,11 @@ def test_watching_redraws_in_place_and_leaves_the_last_picture(scene):
         terminal.wait_for("\x1b[H")
         terminal.wait_for("node-2")
     assert terminal.mode() == (True, True)
+    suspend = lambda: termios.tcgetattr(terminal.descriptor)[6][termios.VSUSP]
+    assert suspend() == b"\0", "ctrl-Z would leave the other screen standing"
     terminal.type("\x03")
     assert terminal.finish() == 0
+    assert suspend() == b"\x1a"
     after = terminal.shown.split("\x1b[?1049l")[-1]
     assert "node-2" in after and "\x1b[?25l" not in after, terminal.shown
 

@@ -386,6 +386,27 @@ def test_of_two_deploys_at_once_one_has_the_place(scene):
         deployment.assert_nothing_left()
 
 
+def test_where_there_is_no_room_deploy_says_so_and_leaves_nothing(scene):
+    if os.geteuid() != 0:
+        raise Skip("a file system of its own takes root")
+    small = scene.path("small")
+    os.mkdir(small)
+    if scene.run("mount", "-t", "tmpfs", "-o", "size=64k", "none", small).code != 0:
+        raise Skip("this machine mounts no tmpfs")
+    try:
+        for kilobytes, text in ((16, "cannot be written to"), (15, "what it had made removed")):
+            with open(os.path.join(small, "fill"), "wb") as file:
+                file.write(b"x" * kilobytes * 4096)
+            with Deployment(scene, fake_tree(scene)) as deployment:
+                place = os.path.join(small, "deployment")
+                shown = deployment.run("deploy", "--cluster-size", 2, "--directory", place)
+                assert_answers(shown, 1, text)
+                assert os.listdir(small) == ["fill"], shown.tail()
+            os.remove(os.path.join(deployment.build, CONTROL))
+    finally:
+        scene.run("umount", small)
+
+
 def test_a_strangers_deployment_is_not_believed(scene):
     if os.geteuid() != 0:
         raise Skip("making files somebody else's takes root")
