@@ -37,11 +37,10 @@ void ClusterView::set_peers(std::span<const NodeId> peers, Nanos now) {
   std::vector<NodeView> nodes;
   const auto keep = [&](NodeId id) {
     const NodeView* known = find(id);
-    nodes.push_back(known != nullptr ? *known
-                                     : NodeView{.node = id,
-                                                .since = now,
-                                                .link_since = now,
-                                                .as_is_since = now});
+    nodes.push_back(
+        known != nullptr
+            ? *known
+            : NodeView{.node = id, .since = now, .link_since = now, .as_is_since = now});
   };
   keep(self_);
   for (NodeId peer : peers) keep(peer);

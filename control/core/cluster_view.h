@@ -37,8 +37,8 @@ struct NodeView {
   std::optional<Summary> summary;  // the latest
   Nanos told;                      // when; meaningless without a summary
   bool link_up = false;            // ours to it; of self: a dataplane is attached and moves
-  Nanos link_since;   // when we saw it become so
-  Nanos as_is_since;  // when it became so, by the dataplane's own word
+  Nanos link_since;                // when we saw it become so
+  Nanos as_is_since;               // when it became so, by the dataplane's own word
 
   // It told us something not long ago.
   bool is_fresh(Nanos now) const;

@@ -44,23 +44,24 @@ class Finder {
   }
 
  private:
-  void add(ProblemSeverity severity, NodeId node, NodeId peer, const std::string& text,
-           std::vector<std::string> next, Restart restart = Restart::kNothing) {
-    problems_.push_back({severity, absl::StrCat("node ", node.value, ": ", text), node, peer,
-                         std::move(next), restart});
+  void add(ProblemSeverity severity, ProblemSubject subject, NodeId node, NodeId peer,
+           const std::string& text, std::vector<std::string> next,
+           Restart restart = Restart::kNothing) {
+    problems_.push_back({severity, subject, absl::StrCat("node ", node.value, ": ", text), node,
+                         peer, std::move(next), restart});
   }
 
   void find_local() {
     const NodeId self = view_.self();
     if (!local_.attached) {
-      add(ProblemSeverity::kWrong, self, kNoNode,
+      add(ProblemSeverity::kWrong, ProblemSubject::kNode, self, kNoNode,
           absl::StrCat("no dataplane is attached for ", describe_age(now_ - local_.away_since),
                        ": ", local_.away_reason),
           {at_node("node show", self), at_node("doctor", self)}, Restart::kDataplane);
       return;
     }
     if (local_.still_for > Nanos{}) {
-      add(ProblemSeverity::kWrong, self, kNoNode,
+      add(ProblemSeverity::kWrong, ProblemSubject::kNode, self, kNoNode,
           absl::StrCat("its dataplane ", describe_stillness(local_.still_for)),
           {at_node("node show", self), at_node("doctor", self)}, Restart::kDataplane);
       return;
@@ -87,7 +88,7 @@ class Finder {
 
   void find_gaps(NodeId self) {
     const auto gap = [&](const std::string& text, Restart restart) {
-      add(ProblemSeverity::kWarning, self, kNoNode, text,
+      add(ProblemSeverity::kWarning, ProblemSubject::kConfig, self, kNoNode, text,
           {at_node("node show", self), at_node("config show", self)}, restart);
     };
     ConfigGaps others = local_.gaps;
@@ -162,7 +163,7 @@ class Finder {
   }
 
   void node_down(NodeId node, Nanos age) {
-    add(ProblemSeverity::kWrong, node, kNoNode,
+    add(ProblemSeverity::kWrong, ProblemSubject::kLink, node, kNoNode,
         absl::StrCat("down for ", describe_age(age),
                      ": no other node hears it; its dataplane is dead or stopped, or its network "
                      "is cut"),
@@ -172,7 +173,7 @@ class Finder {
   void alone(NodeId self) {
     Nanos since = local_.links.front().since;
     for (const LocalFacts::Link& link : local_.links) since = std::max(since, link.since);
-    add(ProblemSeverity::kWrong, self, kNoNode,
+    add(ProblemSeverity::kWrong, ProblemSubject::kPort, self, kNoNode,
         absl::StrCat("all its ", local_.links.size(), " links are down for ",
                      describe_age(now_ - since),
                      ", and its port is up: no other node is heard, its network is cut, or they "
@@ -188,54 +189,54 @@ class Finder {
     } else if (node == view_.self()) {
       absl::StrAppend(&text, "; nobody else sees node ", peer.value);
     }
-    add(ProblemSeverity::kWrong, node, peer, text,
-        {show_link(node, peer), at_node("doctor", peer)});
+    add(ProblemSeverity::kWrong, ProblemSubject::kLink, node, peer, text,
+        {show_link(node, peer), at_node("doctor", peer)}, Restart::kNetwork);
   }
 
   void silent(const NodeView& node) {
     const Nanos since = node.summary ? std::max(node.told, node.link_since) : node.link_since;
     if (now_ - since < ClusterView::kFresh) return;  // it may have begun only now
-    add(ProblemSeverity::kWrong, node.node, kNoNode,
+    add(ProblemSeverity::kWrong, ProblemSubject::kNode, node.node, kNoNode,
         absl::StrCat("its link is up, but its control process has told nothing for ",
                      describe_age(now_ - since), ": is ringroad-control running there?"),
         {at_node("node show", node.node), at_node("doctor", node.node)}, Restart::kControl);
   }
 
   void port_down(NodeId node, const std::string& age) {
-    add(ProblemSeverity::kWrong, node, kNoNode,
+    add(ProblemSeverity::kWrong, ProblemSubject::kPort, node, kNoNode,
         absl::StrCat("its port is down", age, ": nothing goes in or out"),
         {at_node("port show", node), at_node("doctor", node)}, Restart::kNetwork);
   }
 
   void waits(NodeId node, NodeId peer, const std::string& what) {
     if (has_unread(peer)) return;
-    add(ProblemSeverity::kWarning, node, peer,
+    add(ProblemSeverity::kWarning, ProblemSubject::kLink, node, peer,
         absl::StrCat(what, ": a program there does not read"),
         {at_node("app show", peer), show_link(node, peer)});
   }
 
   void unread(NodeId node, const std::string& programs) {
-    add(ProblemSeverity::kWarning, node, kNoNode,
+    add(ProblemSeverity::kWarning, ProblemSubject::kProgram, node, kNoNode,
         programs.empty() ? "messages wait for a program there that does not read them"
                          : absl::StrCat("messages wait for ", programs, ", which does not read"),
         {at_node("app show", node)});
   }
 
   void unclaimed(NodeId node, const std::string& what) {
-    add(ProblemSeverity::kWarning, node, kNoNode,
+    add(ProblemSeverity::kWarning, ProblemSubject::kProgram, node, kNoNode,
         absl::StrCat(what, what == "messages" ? "" : " a second",
                      " are dropped there: no program is bound to their type (no receiver)"),
         {at_node("app show", node), at_node("node show", node)});
   }
 
   void buffers_low(NodeId node, const std::string& figures) {
-    add(ProblemSeverity::kWrong, node, kNoNode,
+    add(ProblemSeverity::kWrong, ProblemSubject::kNode, node, kNoNode,
         absl::StrCat("packet buffers are nearly gone", figures),
         {at_node("node show", node), at_node("doctor", node)});
   }
 
   void drops(NodeId node, const std::string& what) {
-    add(ProblemSeverity::kWarning, node, kNoNode, what,
+    add(ProblemSeverity::kWarning, ProblemSubject::kPort, node, kNoNode, what,
         {at_node("port show", node), at_node("node show", node)});
   }
 
@@ -259,6 +260,28 @@ const char* restart_name(Restart restart) {
       return "network";
   }
   return "";
+}
+
+const char* subject_name(ProblemSubject subject) {
+  switch (subject) {
+    case ProblemSubject::kNode:
+      return "node";
+    case ProblemSubject::kPort:
+      return "port";
+    case ProblemSubject::kLink:
+      return "link";
+    case ProblemSubject::kProgram:
+      return "program";
+    case ProblemSubject::kConfig:
+      return "config";
+  }
+  return "";
+}
+
+// A node that is down is told in place of all links that end there, ours among them.
+bool concerns(const Problem& problem, NodeId self) {
+  const bool is_node_down = problem.subject == ProblemSubject::kLink && problem.peer == kNoNode;
+  return problem.node == self || problem.peer == self || is_node_down;
 }
 
 std::vector<std::string> describe(const ConfigGaps& gaps) {
