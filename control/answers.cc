@@ -84,16 +84,25 @@ Json problem_json(const Problem& problem, const Keeper& keeper) {
           {"mend", keeper.restart_command(problem.node, problem.restart)}};
 }
 
-template <typename Wanted>
-Json problems_json(const NodeModel& state, const Keeper& keeper, Nanos now, Wanted wanted) {
-  Json json = Json::array();
-  // Named: clang 19 leaks a temporary argument of a range-for's range.
-  const std::vector<Problem> problems = find_problems(state.view(), state.local_facts(), now);
-  for (const Problem& problem : problems) {
-    if (wanted(problem)) json.push_back(problem_json(problem, keeper));
+// All that is wrong, found once for an answer, of which each part of it tells its own.
+class Wrongs {
+ public:
+  Wrongs(const NodeModel& state, const Keeper& keeper, Nanos now)
+      : keeper_(keeper), problems_(find_problems(state.view(), state.local_facts(), now)) {}
+
+  template <typename Wanted>
+  Json json(Wanted wanted) const {
+    Json json = Json::array();
+    for (const Problem& problem : problems_) {
+      if (wanted(problem)) json.push_back(problem_json(problem, keeper_));
+    }
+    return json;
   }
-  return json;
-}
+
+ private:
+  const Keeper& keeper_;
+  std::vector<Problem> problems_;
+};
 
 // Why a link is not as it should be: what is wrong with itself or its peer, and with the node as a
 // whole where that cuts it.
@@ -113,7 +122,7 @@ auto about(ProblemSubject subject, NodeId self) {
   return [=](const Problem& problem) { return problem.subject == subject && problem.node == self; };
 }
 
-Json link_json(const NodeModel& state, const NodeReport::LinkRow& link, const Keeper& keeper,
+Json link_json(const NodeModel& state, const NodeReport::LinkRow& link, const Wrongs& wrongs,
                Nanos now) {
   const PeerConfig* peer = state.find_peer(link.peer);
   const LinkStatistics& counts = link.statistics;
@@ -159,9 +168,8 @@ Json link_json(const NodeModel& state, const NodeReport::LinkRow& link, const Ke
           {"outcomes", outcomes(counts.outcomes)},
           {"refused", refused(counts)},
           {"queues", queues(link)},
-          {"problems", problems_json(state, keeper, now, [&](const Problem& problem) {
-             return explains(problem, self, link);
-           })}};
+          {"problems",
+           wrongs.json([&](const Problem& problem) { return explains(problem, self, link); })}};
 }
 
 Json application_json(const NodeModel& state, const host::ApplicationsReport::Row& row, Nanos now) {
@@ -191,8 +199,8 @@ Json application_json(const NodeModel& state, const host::ApplicationsReport::Ro
 // Why nothing is known of links and programs; none while the dataplane moves.
 Json dataplane_problems(const NodeModel& state, const Keeper& keeper, Nanos now) {
   if (state.is_live()) return Json::array();
-  return problems_json(state, keeper, now,
-                       about(ProblemSubject::kNode, state.config().local_node.node_id));
+  return Wrongs(state, keeper, now)
+      .json(about(ProblemSubject::kNode, state.config().local_node.node_id));
 }
 
 std::uint32_t links_total(const NodeModel& state) {
@@ -312,7 +320,7 @@ Json node_status(const NodeModel& state, const ProcessFacts& process, const Keep
           {"messages_delivered_total", live(report.node.messages_delivered)},
           {"messages_local_total", live(report.node.messages_local)},
           {"drops", live(counts_json(drops))},
-          {"problems", problems_json(state, keeper, now, [id](const Problem& problem) {
+          {"problems", Wrongs(state, keeper, now).json([id](const Problem& problem) {
              return concerns(problem, id);
            })}};
 }
@@ -326,7 +334,7 @@ Json cluster_status(const NodeModel& state, const Keeper& keeper, Nanos now) {
           {"leader", nullptr},
           {"seen_by", state.config().local_node.node_id.value},
           {"nodes", std::move(nodes)},
-          {"problems", problems_json(state, keeper, now, [](const Problem&) { return true; })}};
+          {"problems", Wrongs(state, keeper, now).json([](const Problem&) { return true; })}};
 }
 
 Json cluster_members(const NodeModel& state) {
@@ -372,17 +380,18 @@ Json port_list(const NodeModel& state, const Keeper& keeper, Nanos now) {
       {"drops", live(counts_json(port_drops(report)))},
       {"waits", live(counts_json(port_waits(report)))},
       {"problems",
-       problems_json(state, keeper, now, about(ProblemSubject::kPort, config.local_node.node_id))}};
+       Wrongs(state, keeper, now).json(about(ProblemSubject::kPort, config.local_node.node_id))}};
   return {{"schema_version", 1}, {"ports", Json::array({std::move(json)})}};
 }
 
 Json link_list(const NodeModel& state, std::optional<NodeId> peer, const Keeper& keeper,
                Nanos now) {
   Json links = Json::array();
+  const Wrongs wrongs(state, keeper, now);
   for (const NodeReport::LinkRow& link : state.links()) {
     const bool is_node = link.peer.value >= 1 && link.peer.value <= kNodesMax;
     if (is_node && (!peer || link.peer == *peer))
-      links.push_back(link_json(state, link, keeper, now));
+      links.push_back(link_json(state, link, wrongs, now));
   }
   return {{"schema_version", 1},
           {"node_id", state.config().local_node.node_id.value},
@@ -400,7 +409,7 @@ Json app_list(const NodeModel& state, const Keeper& keeper, Nanos now) {
   return {{"schema_version", 1},
           {"node_id", state.config().local_node.node_id.value},
           {"applications", std::move(applications)},
-          {"problems", problems_json(state, keeper, now, about(ProblemSubject::kProgram, self))}};
+          {"problems", Wrongs(state, keeper, now).json(about(ProblemSubject::kProgram, self))}};
 }
 
 std::string unready_reason(const NodeModel& state) {
