@@ -218,7 +218,8 @@ class Finder {
   void unread(NodeId node, const std::string& programs) {
     add(ProblemSeverity::kWarning, ProblemSubject::kProgram, node, kNoNode,
         programs.empty() ? "messages wait for a program there that does not read them"
-                         : absl::StrCat("messages wait for ", programs, ", which does not read"),
+                         : absl::StrCat("messages wait for ", programs,
+                                        ", which does not read: continue or restart it"),
         {at_node("app show", node)});
   }
 

@@ -193,8 +193,10 @@ std::string cluster_text(const json& answer, const Look& look) {
 
 ExitCode judge_problems(const json& answer) {
   const json& nodes = list_of(answer, "nodes");
-  const bool are_up = std::all_of(nodes.begin(), nodes.end(),
-                                  [](const json& node) { return text_of(node, "state") == "up"; });
+  const bool are_up = std::all_of(nodes.begin(), nodes.end(), [](const json& node) {
+    const std::string state = text_of(node, "state");
+    return state.empty() || state == "up";
+  });
   return are_up && list_of(answer, "problems").empty() ? ExitCode::kOk : ExitCode::kUnhealthy;
 }
 

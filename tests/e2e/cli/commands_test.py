@@ -446,7 +446,7 @@ def test_doctor_names_a_control_process_that_is_gone(scene):
     process = scene.run(cli.program, "doctor", "--node", "1")
     assert process.code == 5, process.tail()
     assert process.out[0].startswith("wrong    control "), process.tail()
-    assert "mend: systemctl start ringroad-control@1" in "\n".join(process.out)
+    assert "mend: sudo systemctl start ringroad-control@1\n" in "\n".join(process.out)
     answer = scene.run(cli.program, "doctor", "--node", "1", "-j").json()
     assert answer["findings"][0]["severity"] == "wrong" and answer["schema_version"] == 1
 

@@ -125,7 +125,7 @@ STILL_PORTS = {
 
 UNREAD = {
     "severity": "warning", "subject": "program", "text": "node 1: messages wait for ringroad-gen-2 "
-    "(process 4002), which does not read", "node_id": 1, "peer_id": None,
+    "(process 4002), which does not read: continue or restart it", "node_id": 1, "peer_id": None,
     "next": ["ringroad app show --node 1"], "mend": "",
 }  # fmt: skip
 

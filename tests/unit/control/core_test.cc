@@ -275,7 +275,9 @@ TEST_F(Problems, NameTheNodeWhereMessagesAreNotRead) {
   view_.on_summary(other, now_);
   const auto found = find();
   ASSERT_EQ(found.size(), 2u);
-  EXPECT_EQ(found[0].text, "node 1: messages wait for sink (process 4711), which does not read");
+  EXPECT_EQ(found[0].text,
+            "node 1: messages wait for sink (process 4711), which does not read: continue or "
+            "restart it");
   EXPECT_EQ(found[1].text, "node 2: messages wait for a program there that does not read them");
   EXPECT_EQ(found[1].next[0], "ringroad app show --node 2");
 }

@@ -43,7 +43,9 @@ std::string ports_text(const json& answer, const Look& look) {
   std::string reasons, problems;
   for (const json& port : list_of(answer, "ports")) {
     const std::string state = flag_of(port, "up") ? "up" : "down";
-    const auto rate = [&](const char* key) { return bytes_text(number_of(port, key)) + "/s"; };
+    const auto rate = [&](const char* key) {
+      return number_of(port, key) ? bytes_text(number_of(port, key)) + "/s" : "-";
+    };
     table.row({std::to_string(count_of(port, "index")), text_of(port, "kind"),
                Cell{state, tone_of_state(state)}, age_text(number_of(port, "since_seconds")),
                rate_text(number_of(port, "packets_sent_per_second")),
