@@ -157,16 +157,21 @@ std::string cluster_head(const json& answer, const Look& look) {
   // A degraded node is up, and not all of it is well.
   const auto degraded = count("degraded"), up = count("up") + degraded;
   const auto leader = count_of(answer, "leader");
-  const auto rest_with = [&](std::string_view gap) {
-    return cat(gap, counted(nodes.size(), "node"), ", ", up, " up",
-               degraded == 0 ? "" : cat(" (", degraded, " degraded)"),
+  const std::string not_well = degraded == 0 ? "" : cat(" (", degraded, " degraded)");
+  const auto rest_with = [&](std::string_view gap, std::string_view beside) {
+    return cat(gap, counted(nodes.size(), "node"), ", ", up, " up", beside,
                leader == 0 ? "" : cat(gap, "leader node ", leader),
                flag_of(answer, "plain") ? cat(gap, kPlainText) : "");
   };
   constexpr std::string_view kFront = "cluster ";
   constexpr std::size_t kNameColumnsMin = 12;
-  std::string rest = rest_with("   ");
-  if (kFront.size() + kNameColumnsMin + width_of(rest) > look.columns) rest = rest_with("  ");
+  const std::size_t name_columns = std::min(kNameColumnsMin, width_of(text_of(answer, "cluster")));
+  const auto fits = [&](const std::string& rest) {
+    return kFront.size() + name_columns + width_of(rest) <= look.columns;
+  };
+  std::string rest = rest_with("   ", not_well);
+  if (!fits(rest)) rest = rest_with("  ", not_well);
+  if (!fits(rest) && !look.is_wide) rest = rest_with("  ", "");  // the table tells them
   const std::size_t used = kFront.size() + width_of(rest);
   const std::size_t room = look.is_wide ? 1'000 : look.columns > used + 3 ? look.columns - used : 3;
   return cat(kFront, shortened(text_of(answer, "cluster"), room), rest, "\n");

@@ -30,6 +30,13 @@ std::string text_in(const json& object, const char* key) {
   return found == object.end() || !found->is_string() ? "" : found->get<std::string>();
 }
 
+std::uint64_t number_in(const json& object, const char* key) {  // or 0
+  if (!object.is_object()) return 0;
+  const auto found = object.find(key);
+  const bool is_count = found != object.end() && found->is_number_integer() && *found > 0;
+  return is_count ? found->get<std::uint64_t>() : 0;
+}
+
 // What the problem says mends it, else what shows more of it.
 std::string mend_of(const json& problem) {
   std::string mend = text_in(problem, "mend");
@@ -119,10 +126,10 @@ void check_programs(const Machine& machine, Findings& findings) {
   bool any = false;
   for (const json& program : list_in(machine.programs(), "applications")) {
     if (!program.is_object() || program.value("does_read", json(true)) != json(false)) continue;
-    const auto process = program.find("process_id");
-    if (process == program.end() || !process->is_number_unsigned()) continue;
-    any |= say_halted(machine, absl::StrCat("program ", text_in(program, "name")),
-                      process->get<std::uint64_t>(), findings);
+    const std::uint64_t process = number_in(program, "process_id");
+    if (process == 0) continue;
+    any |=
+        say_halted(machine, absl::StrCat("program ", text_in(program, "name")), process, findings);
   }
   if (any || say_problems(machine, "program", findings)) return;
   findings.ok("all that are attached read what comes for them");
@@ -135,13 +142,9 @@ void check_link_mtu(const Machine& machine, Findings& findings) {
   std::vector<std::string> agreed;
   bool any = false;
   for (const json& link : list_in(machine.links(), "links")) {
-    const auto number = [&](const char* key) {
-      const auto found = link.is_object() ? link.find(key) : link.end();
-      const bool is_there = link.is_object() && found != link.end() && found->is_number_unsigned();
-      return is_there ? found->get<std::uint64_t>() : 0;
-    };
-    const std::uint64_t peer = number("peer_id");
-    const std::uint64_t frame = number("frame_bytes_max"), theirs = number("peer_frame_bytes_max");
+    const std::uint64_t peer = number_in(link, "peer_id");
+    const std::uint64_t frame = number_in(link, "frame_bytes_max"),
+                        theirs = number_in(link, "peer_frame_bytes_max");
     const std::uint64_t ours = theirs > frame ? frame : std::max(frame, own_frame_bytes(machine));
     if (frame == 0 || theirs == 0) continue;  // not up: another line says so
     if (theirs == ours) {

@@ -131,8 +131,8 @@ void check_unix_sockets(const Machine& machine, Findings& findings) {
   if (has_host && !has_control) {
     const std::string text = "the dataplane runs and its control process does not";
     if (machine.is_control_missed()) return findings.ok(text);  // which another line calls wrong
-    findings.wrong(absl::StrCat(text, ": nobody serves ", control),
-                   machine.start_command(Restart::kControl));
+    findings.warning(absl::StrCat(text, ": nobody serves ", control),
+                     machine.start_command(Restart::kControl));
   } else if (!has_host && (has_control || machine.is_control_missed())) {
     findings.wrong(absl::StrCat("its dataplane does not run: nobody serves ", host),
                    machine.start_command(Restart::kDataplane));

@@ -77,6 +77,7 @@ TEST(ClusterText, SaysWhenAllSeeEachOther) {
 TEST(ClusterText, CountsDegradedNodesAsUp) {
   json answer = cluster(3);
   answer["cluster"] = "demo";
+  answer["leader"] = nullptr;
   answer["nodes"][0]["state"] = "down";
   EXPECT_THAT(cluster_text(answer, {}), HasSubstr("3 nodes, 2 up (1 degraded)"));
 }
