@@ -30,16 +30,23 @@ Tone tone_of(Severity severity) {
   return severity == Severity::kWarning ? Tone::kWarning : Tone::kBad;
 }
 
-// Commands are kept whole, to be copied, each way to mend it on a line of its own.
-std::string mend_text(std::string mend) {
-  constexpr std::string_view kOr = "    or";
+// Commands are kept whole, to be copied, each way to mend it on a line of its own; one that is too
+// long goes on after an "&&", where a shell waits for more.
+std::string mend_text(std::string mend, const Look& look) {
+  constexpr std::string_view kOr = "    or", kAnd = " && ", kFront = "         mend: ";
+  const std::string indent(kFront.size(), ' ');
   std::string text;
-  for (std::string_view front = "         mend: "; !mend.empty(); front = "           or: ") {
+  for (std::string_view front = kFront; !mend.empty(); front = "           or: ") {
     const std::size_t end = std::min(mend.find(kOr), mend.size());
-    text += cat(front, mend.substr(0, end), "\n");
+    std::string way = mend.substr(0, end);
+    const std::size_t joint = way.find(kAnd);
+    const bool is_too_long = front.size() + width_of(way) > look.columns;
+    if (is_too_long && joint != std::string::npos) {
+      way.replace(joint, kAnd.size(), cat(" &&\n", indent));
+    }
+    text += cat(front, way, "\n");
     mend.erase(0, end == mend.size() ? end : end + kOr.size());
-    mend.erase(0, mend.find_first_not_of(": ") == std::string::npos ? mend.size()
-                                                                    : mend.find_first_not_of(": "));
+    mend.erase(0, std::min(mend.find_first_not_of(": "), mend.size()));
   }
   return text;
 }
@@ -56,7 +63,7 @@ std::string finding_text(const Finding& finding, const Look& look) {
     what.insert(at + 1, indent);
   }
   std::string text = toned(look, tone_of(finding.severity), front) + subject + what + "\n";
-  text += mend_text(printable(finding.mend));
+  text += mend_text(printable(finding.mend), look);
   return text;
 }
 

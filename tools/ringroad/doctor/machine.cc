@@ -207,6 +207,10 @@ std::string Machine::restart_command(control::Restart process) const {
 bool Machine::is_kept_socket(const std::string& path) const {
   if (config_ && (path == config_->host.socket || path == config_->control.socket)) return true;
   const control::Keeper keeper = this->keeper();
+  const std::string fabric = absl::StrCat(runtime_folder(), "/fabric");
+  if (path == fabric + ".sock" || path == fabric + "-control.sock") {
+    return keeper.config_file(node()).has_value();
+  }
   for (std::uint16_t id = 1; id <= kNodesMax; ++id) {
     const std::string front = absl::StrCat(runtime_folder(), "/node-", id);
     if (path != front + ".sock" && path != front + "-control.sock") continue;

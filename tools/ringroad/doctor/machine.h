@@ -60,7 +60,8 @@ class Machine {
   // What starts one of the node's processes, or its network, or does so anew.
   std::string start_command(control::Restart process) const;
   std::string restart_command(control::Restart process) const;
-  // Whether a path is one of the sockets of a node that is kept here: its next start replaces it.
+  // Whether a path is a socket of a node that is kept here, or of its fabric, whose next start
+  // replaces it.
   bool is_kept_socket(const std::string& path) const;
 
   // ---- the CPUs ----
