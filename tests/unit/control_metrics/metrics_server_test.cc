@@ -166,13 +166,13 @@ TEST(MetricsServer, SaysWhyItCannotListenAtAnAddressOfSomebodyElse) {
 // Starts a server where there is no room for the stack of another thread; what it says is left on
 // stderr. Only in a process of its own, which has no stacks left to use again.
 void start_without_room_for_threads() {
+  Sample sample;
   std::free(std::malloc(100'000));  // but for what is allocated on the way
   std::size_t pages = 0;
   std::ifstream("/proc/self/statm") >> pages;
   const rlimit now{.rlim_cur = pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)),
                    .rlim_max = RLIM_INFINITY};
   if (::setrlimit(RLIMIT_AS, &now) != 0) std::_Exit(3);
-  Sample sample;
   const auto server = MetricsServer::start("127.0.0.1:0", sample);
   const rlimit no_more{.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
   (void)::setrlimit(RLIMIT_AS, &no_more);
