@@ -10,6 +10,9 @@
 namespace ringroad::control {
 namespace {
 
+// Within this time those who live notice that another does not, and tell.
+constexpr Nanos kOthersTell = seconds(4);
+
 std::string at_node(const char* command, NodeId node) {
   return absl::StrFormat("ringroad %s --node %d", command, node.value);
 }
@@ -189,8 +192,11 @@ class Finder {
     } else if (node == view_.self()) {
       absl::StrAppend(&text, "; nobody else sees node ", peer.value);
     }
+    // Until the others have told whether they miss the peer as well, it may be the peer's end.
+    const bool is_told = age && *age >= kOthersTell;
     add(ProblemSeverity::kWrong, ProblemSubject::kLink, node, peer, text,
-        {show_link(node, peer), at_node("doctor", peer)}, Restart::kNetwork);
+        {show_link(node, peer), at_node("doctor", peer)},
+        is_told ? Restart::kNetwork : Restart::kNothing);
   }
 
   void silent(const NodeView& node) {

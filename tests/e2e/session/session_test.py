@@ -178,7 +178,8 @@ def test_a_cut_link_is_found_with_the_cli_alone_and_mended(scene):
         session.cli("ping", "3", "-c", "1", "--node", "1", code=4)
         # Node 2 is told by the others of a link that is not its own.
         session.wait_for_problem(r"link to node [13] is down", node=2)
-        session.mend(link)
+        wait(lambda: "mend:" in status(), 20, "the others to tell that they see node 3")
+        session.mend(status())
         session.wait_until_healthy()
 
 
@@ -186,8 +187,8 @@ def test_a_dead_dataplane_is_one_problem_and_mended_as_said(scene):
     with Session(scene) as session:
         session.kill("node-3-dataplane")
         session.wait_for_problem("node 3: down for .*no other node hears it")
-        status = session.text("cluster", "status", "--node", "1", code=5)
         wait(lambda: len(session.problems(1)) == 1, 20, "the others to miss it too")
+        status = session.text("cluster", "status", "--node", "1", code=5)
         assert "3 nodes, 2 up" in status, status
         absent = session.result("cluster.status", "cluster", "status", code=5)["nodes"][2]
         assert absent["messages_sent_per_second"] is None and absent["links_up"] is None, absent
@@ -206,12 +207,15 @@ def test_a_dead_dataplane_is_one_problem_and_mended_as_said(scene):
 
 def test_a_dead_fabric_is_wrong_for_doctor_and_mended_as_said(scene):
     with Session(scene) as session:
+        uptime = lambda: session.json("node", "show", "--node", "1")["dataplane"]["uptime_seconds"]
+        wait(lambda: uptime() > 5, 20, "the node to have been up for some seconds")
+        before = uptime()
         session.kill("fabric")
         session.wait_for_doctor(2, "port 0: .*nobody serves .*fabric.sock.*"
                                 "mend: tools/deploy_distributed.sh restart fabric")  # fmt: skip
         wait(lambda: len(session.problems(1)) == 1, 20, "one cause to be told once")
         port = session.json("port", "show", "--node", "1")["ports"][0]
-        assert port["up"] is False and port["since_seconds"] < 40, port
+        assert port["up"] is False and port["since_seconds"] < uptime() - before + 2, port
         assert any("port is down" in problem["text"] for problem in port["problems"]), port
         session.mend(session.text("cluster", "status", "--node", "1", code=5))
         session.wait_until_healthy()
@@ -221,11 +225,11 @@ def test_since_when_a_node_is_up_outlives_the_control_process(scene):
     with Session(scene) as session:
         since = lambda node: session.json("cluster", "status", "--node", "1")["nodes"][node - 1][
             "since_seconds"]  # fmt: skip
-        wait(lambda: since(2) > 3, 20, "node 2 to have been up for some seconds")
+        wait(lambda: since(2) > 10, 20, "node 2 to have been up for some seconds")
         session.succeed("restart", "1", "control")
         session.wait_until_healthy()
         for node in (1, 2, 3):
-            assert since(node) > 3, f"node {node} is said to be up for {since(node)} s"
+            assert since(node) > 10, f"node {node} is said to be up for {since(node)} s"
 
 
 def test_messages_without_a_receiver_are_a_problem(scene):

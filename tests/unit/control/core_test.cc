@@ -179,8 +179,17 @@ TEST_F(Problems, NameACutLinkAndWhoStillSeesTheNode) {
   EXPECT_EQ(found[0].severity, ProblemSeverity::kWrong);
   EXPECT_EQ(found[0].node, kOne);
   EXPECT_EQ(found[0].peer, kThree);
+  EXPECT_EQ(found[0].restart, Restart::kNetwork);
   EXPECT_EQ(found[0].next, (std::vector<std::string>{"ringroad link show 3 --node 1",
                                                      "ringroad doctor --node 3"}));
+}
+
+TEST_F(Problems, BlameNoNetworkBeforeTheOthersCouldTellWhetherTheyMissThePeer) {
+  facts_.links[1] = {.peer = kThree, .up = false, .since = now_ - seconds(1)};
+  view_.on_links(bits({kTwo}), {}, now_);
+  const auto found = find();
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].restart, Restart::kNothing);
 }
 
 TEST_F(Problems, TellADeadNodeOnceWhoeverMissesIt) {

@@ -161,7 +161,16 @@ TEST(MetricsServer, SaysWhyItCannotListenAtAnAddressOfSomebodyElse) {
             "metrics: cannot listen at 192.0.2.1:9090: Cannot assign requested address");
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which need room themselves
+// Sanitizers need room themselves.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define RINGROAD_IS_SANITIZED
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define RINGROAD_IS_SANITIZED
+#endif
+
+#ifndef RINGROAD_IS_SANITIZED
 
 // Starts a server where there is no room for the stack of another thread; what it says is left on
 // stderr. Only in a process of its own, which has no stacks left to use again.
