@@ -53,15 +53,16 @@ def application(number, **changes):
         "user_id": 1000, "attached_seconds": 61.0, "bindings": 1, "messages_sent_total": 1000,
         "messages_received_total": 2000, "bytes_sent_total": 1_024_000,
         "bytes_received_total": 2_048_000, "messages_sent_per_second": 100.0,
-        "messages_received_per_second": 200.0, "does_read": True, "refused_total": 3, "waited_total": 4,
-        "receive_busy_total": 5, "violations_total": 0, "outcomes": {"delivered": 1000},
+        "messages_received_per_second": 200.0, "does_read": True, "refused_total": 3,
+        "waited_total": 4, "receive_busy_total": 5, "violations_total": 0, "outcomes": {"delivered": 1000},
     }  # fmt: skip
     return dict(answer, **changes)
 
 
 DOWN_LINK = {
-    "severity": "wrong", "subject": "link", "text": "node 3: link to node 1 is down for 38 s (no frames received; "
-    "node 2 sees node 3)", "node_id": 3, "peer_id": 1,
+    "severity": "wrong", "subject": "link",
+    "text": "node 3: link to node 1 is down for 38 s (no frames received; node 2 sees node 3)",
+    "node_id": 3, "peer_id": 1,
     "next": ["ringroad link show 1-3", "ringroad doctor --node 3"],
     "mend": "tools/deploy_distributed.sh restart fabric",
 }  # fmt: skip

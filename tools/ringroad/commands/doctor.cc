@@ -1,5 +1,6 @@
 // doctor: what is wrong with the machine a node runs on, or could be. Works without any node; with
-// one, its configuration and its own word on itself are examined too.
+// one, its configuration and its own word on itself are examined too. What is examined, and how, is
+// doctor/; here is whom to ask, and how findings look.
 #include "tools/ringroad/doctor/doctor.h"
 #include "control/keeper.h"
 #include "tools/ringroad-fabric/text.h"
