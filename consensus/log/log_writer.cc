@@ -125,13 +125,13 @@ std::uint64_t LogWriter::segments_wanted(const Work& work) const {
     at += record;
   };
   if (work.restored != nullptr) place(kSnapshotBytes);
-  if (work.saved != nullptr) place(kSnapshotBytes);
-  if (work.configuration) place(kConfigurationBytes);
   for (auto rest = work.entries; !rest.empty();) {
     const auto record = rest.first(record_entries(rest));
     place(plain_bytes(record));
     rest = rest.subspan(record.size());
   }
+  if (work.saved != nullptr) place(kSnapshotBytes);
+  if (work.configuration) place(kConfigurationBytes);
   if (work.hard_state) place(0);
   return wanted;
 }
@@ -150,24 +150,20 @@ Outcome LogWriter::append(const Work& work) {
   if (room == PoolStep::kFailed) return fail(pool_.failure());
   if (room == PoolStep::kNoRoom) return Outcome::kNoRoom;
 
-  // Every record repeats the hard state, so whichever of them reaches the disk has it.
-  if (work.hard_state) state_.hard_state = *work.hard_state;
+  next_hard_state_ = work.hard_state;
   Outcome outcome = Outcome::kOk;
   const auto then = [&outcome](auto&& next) {
     if (outcome == Outcome::kOk) outcome = next();
   };
-  const std::uint64_t sequence = state_.sequence;
   if (work.restored != nullptr) then([&] { return append_snapshot(*work.restored, true); });
-  if (work.saved != nullptr) then([&] { return append_snapshot(*work.saved, false); });
-  if (work.configuration) then([&] { return append_configuration(*work.configuration); });
   for (auto rest = work.entries; !rest.empty() && outcome == Outcome::kOk;) {
     const auto record = rest.first(record_entries(rest));
     outcome = append_entries(record);
     rest = rest.subspan(record.size());
   }
-  if (work.hard_state && state_.sequence == sequence) {
-    then([&] { return append_empty(RecordKind::kHardState); });
-  }
+  if (work.saved != nullptr) then([&] { return append_snapshot(*work.saved, false); });
+  if (work.configuration) then([&] { return append_configuration(*work.configuration); });
+  if (next_hard_state_) then([&] { return append_empty(RecordKind::kHardState); });
   content_end_ = end();
   return outcome;
 }
@@ -258,6 +254,13 @@ void LogWriter::finish(RecordHeader h, std::uint64_t stored_bytes) {
   h.position = end();
   h.sequence = ++state_.sequence;
   h.durable = claimed_ = durable_;
+  // Every record of a batch has its hard state, so whichever of them reach the disk have it; but
+  // not the segment's beginning before them. A commit index that is there without the entries it
+  // came with would declare committed what they were to replace.
+  if (next_hard_state_ && h.kind != RecordKind::kSegment) {
+    state_.hard_state = *next_hard_state_;
+    next_hard_state_.reset();
+  }
   h.hard_state = state_.hard_state;
   h.rewinds = state_.rewinds;
   h.last = state_.last;

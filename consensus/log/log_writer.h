@@ -107,6 +107,7 @@ class LogWriter {
   LogConfig config_;
   SegmentPool pool_;
   LogState state_;
+  std::optional<HardState> next_hard_state_;  // of the batch, until its first record
   absl::Status failure_;
 
   std::unique_ptr<File> file_;

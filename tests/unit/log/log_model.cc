@@ -53,7 +53,7 @@ LogModel::LogModel(MemoryFileSystem& files, std::uint64_t seed) : files_(files),
   log_ = std::move(*log);
   ModelState first;
   first.configuration.state = sample_members();
-  begin(first);
+  begin(first, 0);
   acknowledge();
 }
 
@@ -63,13 +63,13 @@ LogModel::LogModel(MemoryFileSystem& files, std::uint64_t seed, const ModelState
   auto log = LogWriter::open(files, small_config(), recovered);
   RR_CHECK(log.ok());
   log_ = std::move(*log);
-  begin(state);
+  begin(state, 0);
   acknowledge();
 }
 
-void LogModel::begin(ModelState state) {
+void LogModel::begin(ModelState state, std::size_t operations) {
   states_.push_back(std::move(state));
-  steps_.push_back({.begun = files_.operations.size()});
+  steps_.push_back({.begun = operations});
 }
 
 void LogModel::acknowledge() {
@@ -152,6 +152,7 @@ void LogModel::step() {
   ModelState state = states_.back();
   Begun begun;
   begun.payloads.reserve(8);
+  const std::size_t operations = files_.operations.size();
   const std::uint64_t what = prng_.below(100);
   if (what < 75) {
     add_entries(state, begun);
@@ -173,7 +174,7 @@ void LogModel::step() {
     state.hard_state.commit = Index{commit + 1 + prng_.below(state.last.index.value - commit)};
     begun.work.hard_state = state.hard_state;
   }
-  begin(state);
+  begin(state, operations);
   RR_CHECK(log_->append(begun.work) == Outcome::kOk);
   if (prng_.below(5) < 3) settle(prng_.below(2) == 0);
   for (std::uint64_t i = prng_.below(4); i > 0; --i) {
@@ -199,16 +200,21 @@ bool is_state(const Recovered& found, const std::map<std::uint64_t, ModelEntry>&
 // A batch in several records may have arrived in part: its first records are there.
 bool is_part(const Recovered& found, const std::map<std::uint64_t, ModelEntry>& entries,
              const ModelState& before, const ModelState& after) {
+  const auto are_of = [&entries](const ModelState& state) {
+    return std::ranges::all_of(entries, [&state](const auto& entry) {
+      const auto same = state.entries.find(entry.first);
+      return same != state.entries.end() && same->second == entry.second;
+    });
+  };
   if (found.snapshot.index > before.snapshot && found.snapshot.index == after.snapshot) {
     // The snapshot is there, and the log does not tell of it yet.
-    return found.last_index() >= found.snapshot.index;
+    const Index last = std::max(before.last.index, after.snapshot);
+    return found.last_index() == last && are_of(before) &&
+           entries.size() == last.value - found.snapshot.index.value;
   }
   if (!found.hard_state || found.hard_state->term != after.hard_state.term) return false;
-  for (const auto& [index, entry] : entries) {
-    const auto same = after.entries.find(index);
-    if (same == after.entries.end() || same->second != entry) return false;
-  }
-  return found.last_index() <= after.last.index &&
+  if (found.hard_state->commit > after.hard_state.commit) return false;
+  return are_of(after) && found.last_index() <= after.last.index &&
          (entries.empty() || entries.rbegin()->first == found.last_index().value);
 }
 

@@ -74,7 +74,7 @@ class LogModel {
   };
 
   void acknowledge();
-  void begin(ModelState state);
+  void begin(ModelState state, std::size_t operations);
   void add_entries(ModelState& state, Begun& begun);
   void snapshot_of_own(ModelState& state, Begun& begun);
   void snapshot_of_other(ModelState& state, Begun& begun);

@@ -87,30 +87,27 @@ Image after_crash(const Image& before, std::span<const Operation> operations, st
   return image;
 }
 
-void replay(std::span<const Operation> operations, FileSystem& files) {
+void Replay::perform(const Operation& o) {
   using Kind = Operation::Kind;
-  std::map<std::uint64_t, std::unique_ptr<File>> open;
-  for (const Operation& o : operations) {
-    switch (o.kind) {
-      case Kind::kCreate:
-        open[o.inode] = *files.open(o.name, OpenMode::kCreate);
-        break;
-      case Kind::kWrite:
-        RR_CHECK(open.at(o.inode)->write(o.offset, o.bytes).ok());
-        break;
-      case Kind::kFlush:
-        RR_CHECK(open.at(o.inode)->flush().ok());
-        break;
-      case Kind::kRename:
-        RR_CHECK(files.rename(o.name, o.to).ok());
-        break;
-      case Kind::kRemove:
-        RR_CHECK(files.remove(o.name).ok());
-        break;
-      case Kind::kFlushFolder:
-        RR_CHECK(files.flush_folder().ok());
-        break;
-    }
+  switch (o.kind) {
+    case Kind::kCreate:
+      open_[o.inode] = *files_.open(o.name, OpenMode::kCreate);
+      break;
+    case Kind::kWrite:
+      RR_CHECK(open_.at(o.inode)->write(o.offset, o.bytes).ok());
+      break;
+    case Kind::kFlush:
+      RR_CHECK(open_.at(o.inode)->flush().ok());
+      break;
+    case Kind::kRename:
+      RR_CHECK(files_.rename(o.name, o.to).ok());
+      break;
+    case Kind::kRemove:
+      RR_CHECK(files_.remove(o.name).ok());
+      break;
+    case Kind::kFlushFolder:
+      RR_CHECK(files_.flush_folder().ok());
+      break;
   }
 }
 

@@ -41,8 +41,16 @@ enum class Unflushed : std::uint8_t {
 // What is there after the first `count` operations and a loss of power.
 Image after_crash(const Image& before, std::span<const Operation> operations, std::size_t count,
                   Unflushed unflushed, Prng& prng);
-// Does on a real folder what the operations say.
-void replay(std::span<const Operation> operations, FileSystem& files);
+// Does on a real folder what the operations say, one after another.
+class Replay {
+ public:
+  explicit Replay(FileSystem& files) : files_(files) {}
+  void perform(const Operation& operation);
+
+ private:
+  FileSystem& files_;
+  std::map<std::uint64_t, std::unique_ptr<File>> open_;
+};
 
 class MemoryFileSystem : public FileSystem {
  public:
