@@ -24,6 +24,7 @@ std::vector<Extent> promised_bytes(const Image& image) {
   std::vector<Extent> extents;
   for (const auto& [name, bytes] : image) {
     const std::uint64_t epoch = epoch_of(name);
+    if (name.ends_with(kPartSuffix)) continue;  // unfinished
     if (epoch == 0) {
       extents.push_back({name, 0, bytes.size()});
       continue;

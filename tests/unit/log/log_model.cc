@@ -197,24 +197,32 @@ bool is_state(const Recovered& found, const std::map<std::uint64_t, ModelEntry>&
   return rest == entries && found.state.configuration == state.configuration;
 }
 
+bool are_of(const std::map<std::uint64_t, ModelEntry>& entries, const ModelState& state) {
+  return std::ranges::all_of(entries, [&state](const auto& entry) {
+    const auto same = state.entries.find(entry.first);
+    return same != state.entries.end() && same->second == entry.second;
+  });
+}
+
+// A snapshot is durable at once, and the log may neither tell of it yet nor have what was appended
+// shortly before.
+bool is_behind_snapshot(const Recovered& found, const std::map<std::uint64_t, ModelEntry>& entries,
+                        const ModelState& state, Index snapshot) {
+  if (found.snapshot.index != snapshot || snapshot <= state.snapshot || !found.hard_state ||
+      found.hard_state->commit < snapshot) {
+    return false;
+  }
+  const Index last = found.snapshot_replaces ? snapshot : std::max(state.last.index, snapshot);
+  return found.last_index() == last && entries.size() == last.value - snapshot.value &&
+         are_of(entries, state);
+}
+
 // A batch in several records may have arrived in part: its first records are there.
 bool is_part(const Recovered& found, const std::map<std::uint64_t, ModelEntry>& entries,
-             const ModelState& before, const ModelState& after) {
-  const auto are_of = [&entries](const ModelState& state) {
-    return std::ranges::all_of(entries, [&state](const auto& entry) {
-      const auto same = state.entries.find(entry.first);
-      return same != state.entries.end() && same->second == entry.second;
-    });
-  };
-  if (found.snapshot.index > before.snapshot && found.snapshot.index == after.snapshot) {
-    // The snapshot is there, and the log does not tell of it yet.
-    const Index last = std::max(before.last.index, after.snapshot);
-    return found.last_index() == last && are_of(before) &&
-           entries.size() == last.value - found.snapshot.index.value;
-  }
+             const ModelState& after) {
   if (!found.hard_state || found.hard_state->term != after.hard_state.term) return false;
   if (found.hard_state->commit > after.hard_state.commit) return false;
-  return are_of(after) && found.last_index() <= after.last.index &&
+  return are_of(entries, after) && found.last_index() <= after.last.index &&
          (entries.empty() || entries.rbegin()->first == found.last_index().value);
 }
 
@@ -240,7 +248,10 @@ std::string LogModel::judge(FileSystem& files, const Recovered& found,
   }
   for (std::size_t i = first; i <= last; ++i) {
     if (is_state(found, entries, states_[i])) return "";
-    if (i < last && is_part(found, entries, states_[i], states_[i + 1])) return "";
+    if (i < last && is_part(found, entries, states_[i + 1])) return "";
+    for (std::size_t j = i + 1; j <= last; ++j) {
+      if (is_behind_snapshot(found, entries, states_[i], states_[j].snapshot)) return "";
+    }
   }
   return "last " + std::to_string(found.last_index().value) + ", commit " +
          std::to_string(found.state.hard_state.commit.value) + ": no state between " +

@@ -62,8 +62,6 @@ TEST_F(Recovery, ATornTailIsCutAndZeroedSoThatNoHalfOfItComesBack) {
   std::vector<Entry> entries;
   for (std::uint64_t i = 3; i < 7; ++i) entries.push_back({Term{1}, Index{i}, payload.data(), 700});
   const std::uint64_t torn = log_->end();
-  LogConfig config = small_config();
-  config.compress = false;
   Work work;
   work.entries = entries;
   EXPECT_EQ(log_->append(work), Outcome::kOk);
@@ -184,8 +182,10 @@ TEST_F(Recovery, ABlockThatCannotBeReadIsDamageEvenWhereATornTailCouldBe) {
 }
 
 TEST_F(Recovery, ASegmentThatIsMissingIsDamage) {
-  while (files_.image().size() < 5)
-    append(log_->state().last.index.value + 1, 8, 1, 0), log_->prepare();
+  while (files_.image().size() < 5) {
+    append(log_->state().last.index.value + 1, 8, 1, 0);
+    ASSERT_NE(log_->prepare(), PoolStep::kFailed);
+  }
   const Index last = log_->state().last.index;
   const Image image = files_.image();
   MemoryFileSystem middle(image);
@@ -213,7 +213,9 @@ TEST_F(Recovery, AFolderWithoutItsIdentityOrItsLogIsDamagedAndAnEmptyOneFresh) {
   EXPECT_EQ(recover(nameless)->standing, Standing::kDamaged);
   MemoryFileSystem logless(files_.image());
   for (const auto& [name, bytes] : files_.image()) {
-    if (epoch_of(name) != 0) ASSERT_TRUE(logless.remove(name).ok());
+    if (epoch_of(name) != 0) {
+      ASSERT_TRUE(logless.remove(name).ok());
+    }
   }
   EXPECT_EQ(recover(logless)->standing, Standing::kDamaged);
   EXPECT_FALSE(LogWriter::open(logless, small_config(), *recover(logless)).ok());
