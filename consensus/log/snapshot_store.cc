@@ -106,20 +106,20 @@ absl::StatusOr<Manifest> decode_manifest(std::span<const std::byte> bytes) {
 }
 
 absl::StatusOr<std::unique_ptr<SnapshotWriter>> SnapshotWriter::begin(FileSystem& files,
-                                                                      const Snapshot& snapshot) {
-  if (snapshot.empty() || snapshot.size_bytes > kSnapshotBytesMax) {
-    return absl::InvalidArgumentError("a snapshot has an index, and at most 64 GiB");
+                                                                      EntryId id) {
+  if (id.index.value == 0 || id.index.value > kIndexMax) {
+    return absl::InvalidArgumentError(absl::StrCat("no snapshot has the index ", id.index.value));
   }
-  std::unique_ptr<SnapshotWriter> writer(new SnapshotWriter(files, snapshot));
-  auto file = files.open(snapshot_data_name(snapshot.last()) + kPartSuffix, OpenMode::kCreate);
+  std::unique_ptr<SnapshotWriter> writer(new SnapshotWriter(files, id));
+  auto file = files.open(snapshot_data_name(id) + kPartSuffix, OpenMode::kCreate);
   if (!file.ok()) return file.status();
   writer->file_ = std::move(*file);
   return writer;
 }
 
 absl::Status SnapshotWriter::append(std::span<const std::byte> bytes) {
-  if (bytes.size() > manifest_.snapshot.size_bytes - bytes_) {
-    return absl::InvalidArgumentError("more bytes than the snapshot has");
+  if (bytes.size() > kSnapshotBytesMax - bytes_) {
+    return absl::InvalidArgumentError("a snapshot has at most 64 GiB");
   }
   if (absl::Status status = file_->write(bytes_, bytes); !status.ok()) return status;
   manifest_.hash = hash_extend(manifest_.hash, bytes);
@@ -138,19 +138,22 @@ absl::Status SnapshotWriter::append(std::span<const std::byte> bytes) {
   return file_->flush();
 }
 
-absl::Status SnapshotWriter::finish() {
-  const EntryId id = manifest_.snapshot.last();
-  if (bytes_ != manifest_.snapshot.size_bytes) {
+absl::Status SnapshotWriter::finish(const Snapshot& snapshot) {
+  if (snapshot.last() != id_ || bytes_ != snapshot.size_bytes) {
     return absl::FailedPreconditionError(
-        absl::StrCat("the snapshot has ", bytes_, " bytes of ", manifest_.snapshot.size_bytes));
+        absl::StrCat("there are ", bytes_, " bytes of the snapshot at ", id_.index.value,
+                     ", asked for are ", snapshot.size_bytes, " of ", snapshot.index.value));
   }
-  if (absl::Status status = file_->flush(); !status.ok()) return status;
-  file_.reset();
-  const std::string name = snapshot_data_name(id);
-  if (absl::Status status = files_.rename(name + kPartSuffix, name); !status.ok()) return status;
+  manifest_.snapshot = snapshot;
+  if (file_ != nullptr) {
+    if (absl::Status status = file_->flush(); !status.ok()) return status;
+    const std::string name = snapshot_data_name(id_);
+    if (absl::Status status = files_.rename(name + kPartSuffix, name); !status.ok()) return status;
+    file_.reset();
+  }
   if (absl::Status status = files_.flush_folder(); !status.ok()) return status;
   absl::Status status =
-      replace_file(files_, snapshot_manifest_name(id), encode_manifest(manifest_));
+      replace_file(files_, snapshot_manifest_name(id_), encode_manifest(manifest_));
   return status.ok() ? prune_snapshots(files_) : status;
 }
 

@@ -38,21 +38,19 @@ std::string snapshot_manifest_name(EntryId id);
 
 class SnapshotWriter {
  public:
-  // `snapshot.size_bytes` is how many bytes will be appended.
-  static absl::StatusOr<std::unique_ptr<SnapshotWriter>> begin(FileSystem& files,
-                                                               const Snapshot& snapshot);
+  static absl::StatusOr<std::unique_ptr<SnapshotWriter>> begin(FileSystem& files, EntryId id);
+  // After kResourceExhausted, which takes nothing, it and finish() can be tried again.
   [[nodiscard]] absl::Status append(std::span<const std::byte> bytes);
-  // The snapshot is durable, and only the latest two are left. kFailedPrecondition: bytes are
-  // missing.
-  [[nodiscard]] absl::Status finish();
+  // The snapshot is durable, and only the latest two are left. kFailedPrecondition:
+  // `snapshot` is another, or has another size.
+  [[nodiscard]] absl::Status finish(const Snapshot& snapshot);
   std::uint64_t bytes() const { return bytes_; }
 
  private:
-  SnapshotWriter(FileSystem& files, const Snapshot& snapshot) : files_(files) {
-    manifest_.snapshot = snapshot;
-  }
+  SnapshotWriter(FileSystem& files, EntryId id) : files_(files), id_(id) {}
 
   FileSystem& files_;
+  EntryId id_;
   std::unique_ptr<File> file_;
   Manifest manifest_;
   std::uint64_t bytes_ = 0;

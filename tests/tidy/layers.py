@@ -40,6 +40,8 @@ MAY_INCLUDE = {
     "dataplane/client": BASE + ["dataplane/core/message.h", "dataplane/host"],
     "dataplane": ["drivers", "hugepages"],
     "consensus/core": BASE,
+    # The log is written by a thread of its own, beside the lcores.
+    "consensus/log": BASE + ["dataplane/kernels", "consensus/core"],
     "consensus": ["dataplane", "drivers", "hugepages"],
     "control/core": BASE,
     "control": BASE + READING + ["dataplane/core", "dataplane/host", "dataplane/clock.h",
@@ -52,8 +54,8 @@ MAY_INCLUDE = {
 PURE = ["dataplane/base", "dataplane/core", "dataplane/net", "consensus/core", "control/core"]
 
 # Kernels are pure but for intrinsics and ISA-L.
-WITHOUT_EAL = PURE + ["dataplane/kernels", "dataplane/client", "drivers/memif", "control",
-                      "tools/ringroad-fabric"]
+WITHOUT_EAL = PURE + ["dataplane/kernels", "dataplane/client", "drivers/memif", "consensus/log",
+                      "control", "tools/ringroad-fabric", "tools/ringroad-log"]
 
 # Of the standard library and Abseil, what carries time, threads, chance, files or streams.
 NOT_PURE = {

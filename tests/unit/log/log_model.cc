@@ -111,13 +111,13 @@ void LogModel::add_entries(ModelState& state, Begun& begun) {
 }
 
 void LogModel::write_snapshot(const Snapshot& snapshot) {
-  auto writer = SnapshotWriter::begin(files_, snapshot);
+  auto writer = SnapshotWriter::begin(files_, snapshot.last());
   RR_CHECK(writer.ok());
   const Bytes bytes = snapshot_bytes(snapshot.last());
   const auto all = std::span<const std::byte>(bytes);
   RR_CHECK((*writer)->append(all.first(300)).ok());
   RR_CHECK((*writer)->append(all.subspan(300)).ok());
-  RR_CHECK((*writer)->finish().ok());
+  RR_CHECK((*writer)->finish(snapshot).ok());
   older_snapshot_ = snapshots_.empty() ? 0 : snapshots_.back().second;
   snapshots_.push_back({files_.operations.size(), snapshot.index.value});
 }

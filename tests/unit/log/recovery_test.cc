@@ -232,8 +232,8 @@ TEST_F(Recovery, ADamagedSnapshotGivesWayToTheOneBeforeAndTheLogReachesBackToIt)
     const EntryId id{Term{1}, Index{index}};
     const Bytes bytes = snapshot_bytes(id);
     const Snapshot snapshot{id.index, id.term, sample_members(), bytes.size()};
-    auto writer = SnapshotWriter::begin(files_, snapshot);
-    ASSERT_TRUE((*writer)->append(bytes).ok() && (*writer)->finish().ok());
+    auto writer = SnapshotWriter::begin(files_, id);
+    ASSERT_TRUE((*writer)->append(bytes).ok() && (*writer)->finish(snapshot).ok());
     Work work;
     work.saved = &snapshot;
     ASSERT_EQ(log_->append(work), Outcome::kOk);
