@@ -12,7 +12,7 @@
 #include "consensus/log/log_writer.h"
 #include "consensus/log/recovery.h"
 #include "dataplane/base/prng.h"
-#include "memory_file_system.h"
+#include "tests/unit/log/memory_file_system.h"
 
 namespace ringroad::raft::durable {
 
