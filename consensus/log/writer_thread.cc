@@ -175,12 +175,12 @@ bool WriterThread::serve(Node& node) {
     job.outcome = take(node, job);
     wants_room = job.outcome == Outcome::kNoRoom;
     if (wants_room) break;
-    must_sync |= job.must_sync;
+    must_sync |= job.must_sync && job.outcome == Outcome::kOk;
   }
   channel.wants_room_.store(wants_room, std::memory_order_relaxed);
   if (to == from) return false;
-  if (must_sync && node.log->flush() != Outcome::kOk) node.has_failed = true;
-  if (node.has_failed) {
+  if (must_sync && node.log->flush() != Outcome::kOk) {
+    stop(node, std::string{node.log->failure().message()});
     for (std::uint64_t i = from; i != to; ++i) {
       channel.slots_[i % channel.slots_.size()].outcome = Outcome::kFailed;
     }
@@ -202,9 +202,16 @@ Outcome WriterThread::take(Node& node, LogJob& job) {
     if (job.snapshot) (job.restores ? work.restored : work.saved) = &*job.snapshot;
     outcome = node.log->append(work);
   }
-  if (outcome == Outcome::kFailed) node.has_failed = true;
+  if (outcome == Outcome::kFailed) stop(node, std::string{node.log->failure().message()});
+  if (outcome == Outcome::kTooLarge) stop(node, name_of(outcome));
   if (outcome != Outcome::kNoRoom) node.pieces_done = 0;
   return outcome;
+}
+
+void WriterThread::stop(Node& node, std::string why) {
+  if (node.has_failed) return;
+  node.has_failed = true;
+  node.channel->why_ = std::move(why);
 }
 
 // Goes on where want of room has stopped it.
@@ -222,7 +229,10 @@ Outcome WriterThread::write_pieces(Node& node, const LogJob& job) {
       status = node.snapshot->append(piece.bytes);
     }
     if (absl::IsResourceExhausted(status)) return Outcome::kNoRoom;
-    if (!status.ok()) return Outcome::kFailed;
+    if (!status.ok()) {
+      stop(node, std::string{status.message()});
+      return Outcome::kFailed;
+    }
     ++node.pieces_done;
   }
   if (job.pieces.empty() || !job.pieces.back().is_last || node.snapshot == nullptr) {
@@ -232,17 +242,20 @@ Outcome WriterThread::write_pieces(Node& node, const LogJob& job) {
   const absl::Status status = node.snapshot->finish(*job.snapshot);
   if (absl::IsResourceExhausted(status)) return Outcome::kNoRoom;
   node.snapshot.reset();
-  return status.ok() ? Outcome::kOk : Outcome::kFailed;
+  if (status.ok()) return Outcome::kOk;
+  stop(node, std::string{status.message()});
+  return Outcome::kFailed;
 }
 
 // Whether there is more.
 bool WriterThread::tidy_up(Node& node) {
   if (node.has_failed) return false;
-  if (node.log->mark() == Outcome::kFailed) {
-    node.has_failed = true;
-    return false;
+  if (node.log->mark() != Outcome::kFailed) {
+    const PoolStep step = node.log->prepare();
+    if (step != PoolStep::kFailed) return step == PoolStep::kMore;
   }
-  return node.log->prepare() == PoolStep::kMore;
+  // Told with the next job: why() is not to change under the lcore's eyes.
+  return false;
 }
 
 }  // namespace ringroad::raft::durable

@@ -11,7 +11,8 @@
 //
 // Want of room leaves a job where it is: the channel says wants_room(), so that a leader can step
 // down, and the job is tried again until it succeeds. A write or flush that failed completes that
-// job and all later ones with kFailed.
+// job and all later ones with kFailed; so does an entry that is too large, since what follows it
+// would leave a gap.
 //
 // Idle, it marks what is durable, makes segments ahead of need and takes back old ones, a bounded
 // piece at a time between two looks at the rings.
@@ -72,6 +73,8 @@ class LogChannel {
   // The next one that is done, until the next claim(); nullptr when there is none.
   const LogJob* poll();
   bool wants_room() const { return wants_room_.load(std::memory_order_relaxed); }
+  // Why nothing is written any more; of a channel from which such a job was polled.
+  const std::string& why() const { return why_; }
 
  private:
   friend class WriterThread;
@@ -82,6 +85,7 @@ class LogChannel {
   alignas(64) std::atomic<std::uint64_t> submitted_{0};
   alignas(64) std::atomic<std::uint64_t> completed_{0};
   std::atomic<bool> wants_room_{false};
+  std::string why_;  // the thread's, until the failure is completed; constant then
   std::atomic<class WriterThread*> thread_{nullptr};
 };
 
@@ -124,6 +128,7 @@ class WriterThread {
   bool serve(Node& node);
   Outcome take(Node& node, LogJob& job);
   Outcome write_pieces(Node& node, const LogJob& job);
+  static void stop(Node& node, std::string why);
   bool tidy_up(Node& node);
   bool has_work() const;
   void wake();

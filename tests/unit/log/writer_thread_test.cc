@@ -1,5 +1,6 @@
 #include "consensus/log/writer_thread.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -98,6 +99,7 @@ TEST(WriterThread, ServesSeveralNodesAndAFailureStopsOnlyItsOwn) {
   ASSERT_TRUE(a.submit(1, 1));
   ASSERT_TRUE(b.submit(1, 1));
   EXPECT_EQ(b.await(1), Outcome::kFailed);
+  EXPECT_THAT(b.channel.why(), ::testing::HasSubstr("flush"));
   EXPECT_EQ(a.await(1), Outcome::kOk);
   ASSERT_TRUE(b.submit(2, 1));
   EXPECT_EQ(b.await(2), Outcome::kFailed);
@@ -105,6 +107,25 @@ TEST(WriterThread, ServesSeveralNodesAndAFailureStopsOnlyItsOwn) {
   EXPECT_EQ(a.await(2), Outcome::kOk);
   thread.detach(a.channel);
   thread.detach(b.channel);
+}
+
+TEST(WriterThread, AnEntryTooLargeEndsTheLogBeforeItLeavesAGap) {
+  WritingNode node;
+  const Bytes large(node.log->entry_bytes_max() + 1);
+  ASSERT_TRUE(node.submit(1, 1));
+  LogJob* job = node.channel.claim();
+  job->ticket = 2;
+  job->entries.push_back(
+      {Term{1}, Index{2}, large.data(), static_cast<std::uint32_t>(large.size())});
+  ASSERT_TRUE(node.submit(3, 1));
+  WriterThread thread(kOrdinary);
+  thread.attach(*node.log, node.files, node.channel);
+  EXPECT_EQ(node.await(1), Outcome::kOk);
+  EXPECT_EQ(node.await(2), Outcome::kTooLarge);
+  EXPECT_EQ(node.await(3), Outcome::kFailed);
+  EXPECT_THAT(node.channel.why(), ::testing::HasSubstr("too large"));
+  thread.detach(node.channel);
+  EXPECT_EQ(recover(node.files)->last_index(), Index{1});
 }
 
 TEST(WriterThread, WantOfRoomIsToldAndTheJobSucceedsWhenThereIsSome) {
