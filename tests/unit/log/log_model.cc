@@ -99,7 +99,8 @@ void LogModel::add_entries(ModelState& state, Begun& begun) {
   }
   const std::uint64_t count = 1 + prng_.below(6);
   for (std::uint64_t i = 0; i < count; ++i) {
-    Bytes payload = sample_payload(prng_, prng_.below(500), prng_.below(2) == 0);
+    const std::uint64_t size = prng_.below(500);
+    Bytes payload = sample_payload(prng_, size, prng_.below(2) == 0);
     ModelEntry entry{state.hard_state.term, static_cast<EntryType>(prng_.below(3)), payload};
     begun.payloads.push_back(std::move(payload));
     begun.entries.push_back({entry.term, Index{first + i}, begun.payloads.back().data(),

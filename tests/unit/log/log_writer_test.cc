@@ -131,7 +131,6 @@ TEST(LogWriter, WantOfRoomIsMetWhenASegmentIsMadeTakesNothingAndPasses) {
   while (last < 200) {
     Batch batch(last + 1, 1, 1000);
     batch.work.hard_state = HardState{Term{1}, NodeId{2}, Index{last}};
-    LogConfig unused;
     outcome = log->append(batch.work);
     if (outcome != Outcome::kOk) break;
     ++last;
@@ -236,7 +235,8 @@ TEST(LogWriter, SeededWorkIsFoundAgainAfterEachOfManyRestarts) {
     const ModelState state = model->state();
     model = std::make_unique<LogModel>(files, life, state, *found);
   }
-  EXPECT_LE(files.image().size(), 14u);
+  // A tenth of what was written: segments are used again.
+  EXPECT_LE(files.image().size(), 20u);
 }
 
 }  // namespace
