@@ -9,10 +9,15 @@ void History::append(Event event) {
   events_.push_back(std::move(event));
 }
 
+bool History::is_trimmed(const Limits& limits) const {
+  if (events_.size() <= limits.history_events_max && bytes_ <= limits.history_bytes_max)
+    return true;
+  return events_.front().revision == events_.at(events_.last()).revision;
+}
+
 void History::trim(const Limits& limits) {
-  while (events_.size() > limits.history_events_max || bytes_ > limits.history_bytes_max) {
+  while (!is_trimmed(limits)) {
     const Revision oldest = events_.front().revision;
-    if (oldest == events_.at(events_.last()).revision) return;
     while (events_.front().revision == oldest) {
       bytes_ -= stored_bytes(events_.front());
       events_.pop_front();

@@ -31,6 +31,9 @@ class History {
   // After a command has appended what it had to: the oldest leave.
   void trim(const Limits& limits);
 
+  // Whether trim() has nothing to do.
+  bool is_trimmed(const Limits& limits) const;
+
   // Events up to this revision are gone.
   Revision compacted() const { return compacted_; }
   std::uint64_t bytes() const { return bytes_; }

@@ -13,8 +13,8 @@ namespace ringroad::machine {
 
 struct KeyRecord {
   Blob value;
-  Revision created;   // when it last came to be
-  Revision modified;  // when it last changed
+  Revision created;           // when it last came to be
+  Revision modified;          // when it last changed
   std::uint64_t version = 0;  // changes since it came to be, that one included
   LeaseId lease;
 };
@@ -35,6 +35,8 @@ class KeyTable {
     const auto at = map_.find(key);
     return at == map_.end() ? nullptr : &at->second;
   }
+  // Invariant: there is one.
+  Bytes last() const { return map_.last_key().bytes(); }
   const Map& map() const { return map_; }
   Map& map() { return map_; }
   std::uint64_t bytes() const { return bytes_; }

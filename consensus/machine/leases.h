@@ -27,6 +27,8 @@ class Leases {
     return at == map_.end() ? nullptr : &at->second;
   }
   std::size_t size() const { return map_.size(); }
+  // Invariant: there is one.
+  LeaseId last() const { return map_.last_key(); }
   void add(LeaseId id, const Lease& lease) {
     map_.insert(map_.end(), id, lease);
     deadlines_.add(id, lease.expires_at);

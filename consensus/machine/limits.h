@@ -61,9 +61,9 @@ inline constexpr Limits kLimitsCeiling = {.keys_max = 1 << 24,
 // In the order in which they are written down.
 template <typename L>
 constexpr auto fields_of(L& l) {
-  return std::array{&l.keys_max,         &l.registry_bytes_max, &l.leases_max,
-                    &l.lease_keys_max,   &l.history_events_max, &l.history_bytes_max,
-                    &l.sessions_max,     &l.session_window,     &l.log_entries_max,
+  return std::array{&l.keys_max,       &l.registry_bytes_max, &l.leases_max,
+                    &l.lease_keys_max, &l.history_events_max, &l.history_bytes_max,
+                    &l.sessions_max,   &l.session_window,     &l.log_entries_max,
                     &l.log_bytes_max};
 }
 

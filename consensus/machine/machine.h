@@ -18,8 +18,8 @@
 // The clock. The leader, and it alone, proposes kAdvanceClock from time to time: with its term, and
 // with the state's clock as it was when it had applied the first entry of its own term, plus its
 // own time since then. It takes the reading before it proposes what came in since the last one. A
-// reading whose term is not that of its entry is refused, and the clock never goes back. Why nothing
-// ends early by this: deadlines.h.
+// reading whose term is not that of its entry is refused, and the clock never goes back. Why
+// nothing ends early by this: deadlines.h.
 #pragma once
 
 #include <memory>

@@ -18,8 +18,7 @@ Answer Registry::compare_and_swap(const Request& request) {
                                      : same_bytes(record.value.bytes(), request.expected);
   }
   if (!holds) {
-    return {.status = Status::kCompareFailed,
-            .value = exists ? place->second.modified.value : 0};
+    return {.status = Status::kCompareFailed, .value = exists ? place->second.modified.value : 0};
   }
   if (!request.has(kThenDelete)) return store(place, request.key, request.value, request.lease);
   revision_ = next(revision_);

@@ -33,7 +33,6 @@ class Registry {
  private:
   friend class SnapshotWriter;
   friend class SnapshotReader;
-  friend class StateRecords;
 
   Answer store(KeyTable::Place place, Bytes key, Bytes value, LeaseId lease);
   // Returns the place of the next key.

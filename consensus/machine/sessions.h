@@ -27,9 +27,9 @@ struct Session {
   };
 
   Nanos time_to_live;
-  Nanos expires_at = kNever;  // until a reading of the clock dates it
-  RequestNumber answered;     // the client has the answers up to here
-  RequestNumber highest;      // that was applied
+  Nanos expires_at = kNever;      // until a reading of the clock dates it
+  RequestNumber answered;         // the client has the answers up to here
+  RequestNumber highest;          // that was applied
   std::vector<Remembered> slots;  // by number modulo their count, a power of two; stale ones stay
 
   // nullptr: not applied, or given up.
@@ -73,6 +73,8 @@ class Sessions {
     const auto at = map_.find(id);
     return at == map_.end() ? nullptr : &at->second;
   }
+  // Invariant: there is one.
+  ClientId last() const { return map_.last_key(); }
   // From a snapshot, in the order of ids.
   void load(ClientId id, Session session);
   const Map& map() const { return map_; }

@@ -8,6 +8,7 @@
 // to be cheap to copy. Iteration is by key, the same on every node.
 #pragma once
 
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -26,6 +27,11 @@ class SnapshotMap {
   std::size_t size() const { return map_.size(); }
   ConstIterator begin() const { return map_.begin(); }
   ConstIterator end() const { return map_.end(); }
+  // Invariant: not empty.
+  const Key& last_key() const {
+    RR_CHECK(!map_.empty());
+    return std::prev(map_.end())->first;
+  }
   Iterator end() { return map_.end(); }
   template <typename K>
   Iterator find(const K& key) {

@@ -64,6 +64,8 @@ class SnapshotQueue {
   std::uint64_t frozen_size() const { return frozen_last_ + 1 - frozen_first_; }
   std::size_t saved_count() const { return saved_.size(); }
 
+  // The number of what next() hands out.
+  std::uint64_t cursor() const { return cursor_; }
   // The next thing as of freeze().
   std::optional<T> next() {
     if (cursor_ > frozen_last_) return std::nullopt;

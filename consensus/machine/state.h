@@ -1,6 +1,6 @@
-// All that is replicated, in one place: what two nodes that applied the same entries have alike, and
-// what a snapshot holds. Derived structures (who waits for the clock, which keys a lease has) are
-// inside the parts and follow from the rest.
+// All that is replicated, in one place: what two nodes that applied the same entries have alike,
+// and what a snapshot holds. Derived structures (who waits for the clock, which keys a lease has)
+// are inside the parts and follow from the rest.
 #pragma once
 
 #include "consensus/machine/application_log.h"

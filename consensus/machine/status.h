@@ -26,10 +26,20 @@ enum class Status : std::uint8_t {
 inline constexpr std::size_t kStatuses = 14;
 
 constexpr std::string_view name_of(Status status) {
-  constexpr std::array<std::string_view, kStatuses> kNames = {
-      "ok",          "not found",         "compare failed", "compacted",  "lease unknown",
-      "session unknown", "already answered", "too far ahead",  "too large",  "no room",
-      "bad request", "unsupported",       "stale",          "halted"};
+  constexpr std::array<std::string_view, kStatuses> kNames = {"ok",
+                                                              "not found",
+                                                              "compare failed",
+                                                              "compacted",
+                                                              "lease unknown",
+                                                              "session unknown",
+                                                              "already answered",
+                                                              "too far ahead",
+                                                              "too large",
+                                                              "no room",
+                                                              "bad request",
+                                                              "unsupported",
+                                                              "stale",
+                                                              "halted"};
   return kNames[static_cast<std::size_t>(status)];
 }
 
