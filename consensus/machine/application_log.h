@@ -5,7 +5,7 @@
 
 #include "consensus/machine/answer.h"
 #include "consensus/machine/blob.h"
-#include "consensus/machine/limits.h"
+#include "consensus/machine/bounds.h"
 #include "consensus/machine/snapshot_queue.h"
 
 namespace ringroad::machine {

@@ -5,8 +5,9 @@
 // state names it.
 #pragma once
 
+#include "consensus/machine/answer.h"
 #include "consensus/machine/blob.h"
-#include "consensus/machine/limits.h"
+#include "consensus/machine/bounds.h"
 #include "consensus/machine/snapshot_map.h"
 
 namespace ringroad::machine {
@@ -18,6 +19,10 @@ struct KeyRecord {
   std::uint64_t version = 0;  // changes since it came to be, that one included
   LeaseId lease;
 };
+
+inline KeyItem item_of(Bytes key, const KeyRecord& r) {
+  return {r.created, r.modified, r.version, r.lease, key, r.value.bytes()};
+}
 
 class KeyTable {
  public:

@@ -25,14 +25,10 @@ Answer cut(const AnswerWriter& out) {
   return {.status = Status::kTooLarge, .value = out.bytes_wanted()};
 }
 
-KeyItem item_of(Bytes key, const KeyRecord& r, bool with_value) {
-  return {r.created, r.modified, r.version, r.lease, key, with_value ? r.value.bytes() : Bytes()};
-}
-
 Answer get(const Registry& registry, const Request& request, AnswerWriter& out) {
   const KeyRecord* record = registry.keys().find(request.key);
   if (record == nullptr) return {.status = Status::kNotFound};
-  return out.add(item_of(request.key, *record, true)) ? Answer{} : cut(out);
+  return out.add(item_of(request.key, *record)) ? Answer{} : cut(out);
 }
 
 Answer range(const Registry& registry, const Request& request, AnswerWriter& out) {
@@ -41,7 +37,9 @@ Answer range(const Registry& registry, const Request& request, AnswerWriter& out
     const Bytes key = at->first.bytes();
     if (!request.end.empty() && compare_bytes(key, request.end) >= 0) break;
     if (out.items() == bounded(request.limit)) return {.more = true};
-    if (!out.add(item_of(key, at->second, !request.has(kKeysOnly)))) return cut(out);
+    KeyItem item = item_of(key, at->second);
+    if (request.has(kKeysOnly)) item.value = {};
+    if (!out.add(item)) return cut(out);
   }
   return {};
 }

@@ -42,8 +42,8 @@
 #include <optional>
 #include <string>
 
+#include "consensus/machine/bounds.h"
 #include "consensus/machine/ids.h"
-#include "consensus/machine/limits.h"
 #include "consensus/machine/status.h"
 
 namespace ringroad::machine {

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "consensus/machine/answer.h"
+#include "consensus/machine/bounds.h"
 #include "consensus/machine/deadlines.h"
-#include "consensus/machine/limits.h"
 #include "consensus/machine/snapshot_map.h"
 
 namespace ringroad::machine {

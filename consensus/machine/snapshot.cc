@@ -43,7 +43,7 @@ std::uint64_t hash_of(const State& state) {
   add(header_of(state));
   for (const auto& [id, lease] : state.registry.leases().map()) add(LeaseItem{id, lease});
   for (const auto& [id, session] : state.sessions.map()) add(SessionItem{id, session});
-  for (const auto& [key, value] : state.registry.keys().map()) add(key_item(key, value));
+  for (const auto& [key, value] : state.registry.keys().map()) add(item_of(key.bytes(), value));
   const auto& events = state.registry.history().events();
   for (std::uint64_t i = 0; i < events.size(); ++i) add(events.at(events.first() + i).item());
   for (LogPosition at = state.log.first(); at <= state.log.last(); at = next(at)) {
@@ -120,7 +120,7 @@ bool SnapshotWriter::read_out() {
   }
   if (section_ == Section::kKeys) {
     const auto entry = registry.keys_.map().next();
-    if (entry) set_record(key_item(entry->first, entry->second));
+    if (entry) set_record(item_of(entry->first.bytes(), entry->second));
     return entry.has_value();
   }
   if (section_ == Section::kEvents) {

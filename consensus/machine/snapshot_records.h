@@ -113,8 +113,4 @@ void code(C& c, T& t)
   c.number(t.hash);
 }
 
-inline KeyItem key_item(const Blob& key, const KeyRecord& r) {
-  return {r.created, r.modified, r.version, r.lease, key.bytes(), r.value.bytes()};
-}
-
 }  // namespace ringroad::machine
