@@ -8,37 +8,18 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <vector>
 
 #include "consensus/core/raft.h"
-
-namespace {
-
-std::uint64_t allocations = 0;
-
-void* allocate(std::size_t size) {
-  ++allocations;
-  void* memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) std::abort();
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return allocate(size); }
-void* operator new[](std::size_t size) { return allocate(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+#include "tests/sim/operator_new.h"
 
 namespace {
 
 using namespace ringroad;
 using namespace ringroad::raft;
+
+std::uint64_t allocations = 0;
 
 class Cores {
  public:
@@ -131,6 +112,7 @@ int main(int argc, char** argv) {
   app.add_option("--seconds", run_seconds, "how long to run")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
+  sim::on_operator_new([] { ++allocations; });
   Cores cores{nodes, kept};
   const std::vector<std::byte> payload(std::size_t{size} * batch, std::byte{0x5a});
   std::vector<Entry> entries(batch);

@@ -38,11 +38,15 @@ class Writer {
   std::byte* at_;
 };
 
-// A header as far as it goes; behind its end all fields read as 0.
+constexpr std::size_t header_bytes_of(MessageVersion version) {
+  return version == MessageVersion::kFirst ? 88 : kMessageHeaderBytes;
+}
+
+// A header as far as it goes and its reader knows it; behind its end all fields read as 0.
 class HeaderReader {
  public:
-  explicit HeaderReader(std::span<const std::byte> header) {
-    std::copy_n(header.begin(), std::min(header.size(), bytes_.size()), bytes_.begin());
+  HeaderReader(std::span<const std::byte> header, MessageVersion version) {
+    std::copy_n(header.begin(), std::min(header.size(), header_bytes_of(version)), bytes_.begin());
   }
   template <typename T>
   T get(std::size_t offset) const {
@@ -131,18 +135,18 @@ std::string_view name_of(DecodeResult result) {
   return kNames[static_cast<std::size_t>(result)];
 }
 
-std::size_t encoded_bytes(const Message& m) {
-  return kMessageHeaderBytes + (m.snapshot.empty() ? 0 : kSnapshotBytes) + stored_bytes(m.entries) +
-         m.chunk_bytes;
+std::size_t encoded_bytes(const Message& m, MessageVersion version) {
+  return header_bytes_of(version) + (m.snapshot.empty() ? 0 : kSnapshotBytes) +
+         stored_bytes(m.entries) + m.chunk_bytes;
 }
 
-std::size_t encode(const Message& m, std::span<std::byte> to) {
-  RR_CHECK(to.size() >= encoded_bytes(m));
+std::size_t encode(const Message& m, std::span<std::byte> to, MessageVersion version) {
+  RR_CHECK(to.size() >= encoded_bytes(m, version));
   RR_CHECK(m.chunk_bytes == 0 || m.chunk != nullptr);
   Writer out(to.data());
-  out.put(kMessageVersion);
+  out.put(static_cast<std::uint8_t>(version));
   out.put(static_cast<std::uint8_t>(m.type));
-  out.put(static_cast<std::uint16_t>(kMessageHeaderBytes));
+  out.put(static_cast<std::uint16_t>(header_bytes_of(version)));
   out.put(m.from.value);
   out.put(m.to.value);
   out.put(static_cast<std::uint8_t>((m.reject ? kReject : 0) | (m.is_transfer ? kIsTransfer : 0) |
@@ -156,7 +160,7 @@ std::size_t encode(const Message& m, std::span<std::byte> to) {
   }
   out.put(m.chunk_bytes);
   out.zeros(4);
-  out.put(m.known_commit.value);
+  if (version >= MessageVersion::kKnownCommit) out.put(m.known_commit.value);
   if (!m.snapshot.empty()) write_snapshot(out, m.snapshot);
   for (const Entry& entry : m.entries) {
     out.put(entry.term.value);
@@ -170,7 +174,8 @@ std::size_t encode(const Message& m, std::span<std::byte> to) {
   return static_cast<std::size_t>(out.at() - to.data());
 }
 
-DecodeResult decode(std::span<const std::byte> bytes, std::vector<Entry>& entries, Message& m) {
+DecodeResult decode(std::span<const std::byte> bytes, std::vector<Entry>& entries, Message& m,
+                    MessageVersion version) {
   entries.clear();
   m = {};
   if (bytes.size() < kMessageHeaderBytesMin) return DecodeResult::kTooShort;
@@ -179,7 +184,7 @@ DecodeResult decode(std::span<const std::byte> bytes, std::vector<Entry>& entrie
   if (header_bytes < kMessageHeaderBytesMin || header_bytes > bytes.size()) {
     return DecodeResult::kHeaderBytes;
   }
-  const HeaderReader header(bytes.first(header_bytes));
+  const HeaderReader header(bytes.first(header_bytes), version);
   const auto type = header.get<std::uint8_t>(1);
   if (type >= kMessageTypes || !travels(static_cast<MessageType>(type))) return DecodeResult::kType;
   const auto flags = header.get<std::uint8_t>(8);

@@ -21,9 +21,21 @@
 //   then for each entry: term, 8; index, 8; size_bytes, 4; type, 1; zero, 3; its payload
 //   then chunk_bytes bytes of the snapshot
 //
-// How it grows: newer versions append to the header and say so in header_bytes. What a decoder does
-// not know it skips; what the sender did not know reads as 0. A flag changes how the rest is read,
-// so an unknown one is refused. `size_bytes` of a message never travels.
+// How it grows. The first byte is its sender's version, in every message; a reader of any version
+// reads those of all others:
+//   - A newer version appends to the header and says so in header_bytes. What a reader does not
+//   know
+//     it skips; what the sender did not know reads as 0, which therefore has to mean "not told".
+//   - So nobody has to ask what a peer reads before writing to it, and a peer that was upgraded, or
+//     taken back, is known for what it is by its next message.
+//   - A flag or a type changes how the rest is read, so an unknown one is refused, which to a Raft
+//   is
+//     a message lost. A version that adds one sends it only to peers whose last message was of that
+//     version or a later one.
+//   - A node may be told to keep to the previous version, in writing and in reading: then it is one
+//     of that version, so that a cluster can be taken back until all of it is upgraded.
+// Version 1 has a header of 88 bytes, without known_commit; version 2 has what stands above.
+// `size_bytes` of a message never travels.
 //
 // It says nothing about whether a message makes sense: Raft::step() judges that.
 #pragma once
@@ -38,7 +50,13 @@
 
 namespace ringroad::raft {
 
-inline constexpr std::uint8_t kMessageVersion = 1;
+enum class MessageVersion : std::uint8_t {
+  kFirst = 1,
+  kKnownCommit = 2,
+  kCurrent = kKnownCommit,
+  kPrevious = kFirst,
+};
+// Of the current version.
 inline constexpr std::size_t kMessageHeaderBytes = 96;
 // Every version has at least the fields up to `term`.
 inline constexpr std::size_t kMessageHeaderBytesMin = 24;
@@ -63,14 +81,18 @@ enum class DecodeResult : std::uint8_t {
 inline constexpr std::size_t kDecodeResults = 14;
 std::string_view name_of(DecodeResult result);
 
-std::size_t encoded_bytes(const Message& message);
+std::size_t encoded_bytes(const Message& message,
+                          MessageVersion version = MessageVersion::kCurrent);
 // Writes encoded_bytes() bytes, for which `to` has room (Invariant), and returns how many.
 // Invariant: a message with chunk_bytes has its chunk; the driver has filled it in.
-std::size_t encode(const Message& message, std::span<std::byte> to);
+std::size_t encode(const Message& message, std::span<std::byte> to,
+                   MessageVersion version = MessageVersion::kCurrent);
 
-// On kOk, `message` is what was sent. Its entries stand in `entries`, payloads and chunk in
+// As a node of `version` reads them, whatever version wrote them. On kOk, `message` is what was
+// sent, as far as both versions know of it. Its entries stand in `entries`, payloads and chunk in
 // `bytes`: it lives as long as both stay as they are.
 [[nodiscard]] DecodeResult decode(std::span<const std::byte> bytes, std::vector<Entry>& entries,
-                                  Message& message);
+                                  Message& message,
+                                  MessageVersion version = MessageVersion::kCurrent);
 
 }  // namespace ringroad::raft

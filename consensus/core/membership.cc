@@ -27,6 +27,7 @@ absl::StatusOr<ConfState> Raft::apply_conf_change(const ConfChange& change) {
   for (const NodeId id : changed->added) {
     acked_round_[id.value] = 0;
     known_commit_[id.value] = Index{};
+    told_at_[id.value] = Nanos{};
     acked_sent_at_[id.value] = Nanos{};
     heard_at_[id.value] = now_;
     transfers_[id.value] = {};
@@ -49,6 +50,7 @@ void Raft::on_configuration() {
       return;
     }
     leaves_at_ = log_.committed();
+    told_at_.fill(Nanos{});
     broadcast_append();
     maybe_leave();
     return;

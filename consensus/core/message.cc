@@ -50,4 +50,8 @@ bool travels(MessageType type) {
   return i < kFacts.size() && kFacts[i].travels;
 }
 
+bool is_without_term(MessageType type) {
+  return type == MessageType::kPropose || type == MessageType::kReadIndex;
+}
+
 }  // namespace ringroad::raft

@@ -24,7 +24,8 @@
 // kTimeoutNow           leader -> successor     campaign at once
 // kForgetLeader         driver -> follower      the leader is known to be gone
 // kReadIndex            client, node -> leader  context: the reader's own number
-// kReadIndexResponse    leader -> node          context, index: read when applied up to it
+// kReadIndexResponse    leader -> node          context, index: read when applied up to it; 0: ask
+//                                               again, this is not the leader
 // kStorageAppendResponse log writer -> self     what Ready::responses says, when it is durable
 // kStorageApplyResponse machine -> self         index: applied up to; size_bytes
 //
@@ -75,6 +76,8 @@ std::string_view name_of(MessageType type);
 
 // Whether a peer may send it; anything else from outside is refused before it is looked at.
 bool travels(MessageType type);
+// Passes through terms: it is the client's, whoever leads when it arrives.
+bool is_without_term(MessageType type);
 
 // A state of the machine at `index`, named but not held: its bytes are the driver's.
 struct Snapshot {

@@ -15,7 +15,7 @@
 // With `async_storage_writes` the next Ready may be taken before the writes of the last are done;
 // without, advance() says that all five are done, and takes the node's own responses upon itself.
 //
-// Files: raft.cc (time, terms, dispatch), election.cc (4, 9.6: votes), replication.cc (3.5, 3.6:
+// Files: raft.cc (time, roles), step.cc (dispatch, terms), election.cc (4, 9.6: votes), replication.cc (3.5, 3.6:
 // append and commit), snapshots.cc (5), reads.cc (6.4), membership.cc (4, 3.10), ready.cc. Numbers
 // are the thesis's: D. Ongaro, Consensus: Bridging Theory and Practice, 2014.
 #pragma once
@@ -148,15 +148,18 @@ class Raft {
   void become_candidate();
   void become_pre_candidate();
   void become_leader();
+  void tick_leader();
+  Term next_term() const { return Term{term_.value + 1}; }
+
+  // step.cc
   bool step_term(const Message& m);
+  void follow_term(const Message& m);
   StepResult step_leader(const Message& m);
   StepResult step_candidate(const Message& m);
   StepResult step_follower(const Message& m);
   bool is_well_formed(const Message& m) const;
-  void tick_leader();
   StepResult dispatch(const Message& m);
   StepResult on_leader_message(const Message& m);
-  Term next_term() const { return Term{term_.value + 1}; }
 
   // election.cc
   void hup(Campaign kind);
@@ -198,6 +201,7 @@ class Raft {
 
   // reads.cc
   StepResult on_read_index(const Message& m);
+  StepResult forward_read(const Message& m);
   void begin_read(PendingRead read);
   void drop_reads();
   void start_read_round();
@@ -235,6 +239,8 @@ class Raft {
   // This leader is no voter any more, and steps down once a quorum knows of this commit index.
   Index leaves_at_;
   std::array<Index, kNodesMax + 1> known_commit_{};
+  // When each was first sent a heartbeat with that commit index.
+  std::array<Nanos, kNodesMax + 1> told_at_{};
   // No new change is proposed before this index is applied (thesis 4.1: one at a time).
   Index pending_conf_index_;
   std::uint64_t uncommitted_bytes_ = 0;

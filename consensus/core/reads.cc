@@ -33,6 +33,18 @@ StepResult Raft::on_read_index(const Message& m) {
   return StepResult::kOk;
 }
 
+// Once: the answer goes to whom the leader hears the read from. A reader that takes this node for
+// the leader is told to ask again; by then it knows better.
+StepResult Raft::forward_read(const Message& m) {
+  if (leader_ == kNoNode) return StepResult::kNoLeader;
+  if (m.from == config_.id || m.from == kNoNode) {
+    send({.type = MessageType::kReadIndex, .to = leader_, .context = m.context});
+  } else {
+    send({.type = MessageType::kReadIndexResponse, .to = m.from, .context = m.context});
+  }
+  return StepResult::kOk;
+}
+
 void Raft::begin_read(PendingRead read) {
   read.index = log_.committed();
   const Configuration& configuration = tracker_.configuration();

@@ -129,6 +129,9 @@ void Raft::send_heartbeat(NodeId to) {
         .context = pending_reads_.empty() ? 0 : read_round_,
         .sent_at = now_});
   progress.note_sent_commit(commit);
+  if (leaves_at_ != Index{} && commit >= leaves_at_ && told_at_[to.value] == Nanos{}) {
+    told_at_[to.value] = now_;
+  }
 }
 
 // Thesis 3.5, figure 3.1 (AppendEntries, receiver). An append that ends below the commit index
@@ -213,10 +216,16 @@ void Raft::on_append_response(const Message& m, Progress& progress) {
   if (m.from == transfer_to_ && progress.match == log_.last_index()) send_timeout_now(m.from);
 }
 
+// A node of the first version does not say what it knows. But it echoes when a heartbeat was sent,
+// and any sent after the first that told it of `leaves_at_` has told it so.
 void Raft::note_known_commit(const Message& m) {
-  if (m.known_commit > log_.committed()) return;
   Index& known = known_commit_[m.from.value];
-  known = std::max(known, m.known_commit);
+  if (m.known_commit <= log_.committed()) known = std::max(known, m.known_commit);
+  const Nanos told_at = told_at_[m.from.value];
+  if (m.type == MessageType::kHeartbeatResponse && leaves_at_ != Index{} && told_at != Nanos{} &&
+      m.sent_at > told_at && m.sent_at <= now_) {
+    known = std::max(known, leaves_at_);
+  }
 }
 
 // Committed up to an index this node does not have: it had acknowledged what it has lost since.

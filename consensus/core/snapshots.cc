@@ -86,7 +86,8 @@ void Raft::on_snapshot(const Message& m) {
   const bool is_restored = is_needed && restore(m.snapshot);
   send({.type = MessageType::kAppendResponse,
         .to = m.from,
-        .index = is_restored ? log_.last_index() : log_.committed()});
+        .index = is_restored ? log_.last_index() : log_.committed(),
+        .known_commit = log_.committed()});
 }
 
 // Not when it would replace what is committed, nor when this log already holds the snapshot's last

@@ -12,6 +12,9 @@
  * ZONE_A (the rest is zone B), CHANGES (none, SINGLE or JOINT), DEGRADE, LOST (nodes that never
  * answer), WITNESS (an event that is reported as an error, to show that it happens) and one
  * mistake. check_model, beside this file, has the combinations.
+ *
+ * It is long because it is one process: spin has no other way to share state between the rules and
+ * what they are checked against, and a rule in a file of its own could not be read beside them.
  */
 #ifndef NODES
 #define NODES 3

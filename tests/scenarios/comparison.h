@@ -1,10 +1,11 @@
 // Whether a scenario went as its file says: in one of three ways.
 //
 //   kAll       every output is the text expected
-//   kOutcome   what status, raft-log, raft-state and compact print is what is expected, and after
-//              each stabilize so is the state of every node, as its batches told it: term, vote,
-//              commit, leader, role, log, applied entries. Holds for any correct implementation:
-//              how it got there is its own business
+//   kOutcome   what status, raft-log, raft-state and compact print is what is expected (and in
+//              files of ours core-state and machine), and after each stabilize so is the state of
+//              every node, as its batches told it: term, vote, commit, leader, role, log, applied
+//              entries. Holds for any correct implementation: how it got there is its own
+//              business
 //   kMessages  also messages and hard states come in the order expected; lines of a log and
 //              wording are ignored
 //

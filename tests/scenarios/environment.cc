@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "arguments.h"
+#include "consensus/core/codec.h"
 #include "consensus/core/conf_change.h"
 
 namespace ringroad::scenarios {
@@ -33,15 +34,25 @@ void offer_what_is_applied(Node& node) {
   if (!node.snapshots_by_hand) Environment::offer_snapshot(node);
 }
 
-// What a node of an older version leaves out.
-void strip_to_version(std::uint64_t version, raft::Message& m) {
-  if (version >= kMessageVersion) return;
-  m.known_commit = raft::Index{};
-  if (m.type == raft::MessageType::kAppendResponse && m.reject) m.log_term = raft::Term{};
-  if (m.type == raft::MessageType::kHeartbeatResponse) {
-    m.context = 0;
-    m.sent_at = Nanos{};
+// What one version writes and another reads of a message. A snapshot's bytes that are no chunk go
+// beside it.
+void pass_between(raft::MessageVersion writer, raft::MessageVersion reader, HeldMessage& held) {
+  raft::Message sent = held.message;
+  const std::vector<raft::Entry> sent_entries = views(held.entries);
+  sent.entries = sent_entries;
+  sent.chunk = reinterpret_cast<const std::byte*>(held.bytes.data());
+  std::vector<std::byte> wire(raft::encoded_bytes(sent, writer));
+  raft::encode(sent, wire, writer);
+  raft::Message read;
+  std::vector<raft::Entry> entries;
+  const raft::DecodeResult result = raft::decode(wire, entries, read, reader);
+  if (result != raft::DecodeResult::kOk) {
+    throw BadCommand(
+        absl::StrCat("the reader refuses a message: ", std::string(raft::name_of(result))));
   }
+  std::string bytes = std::move(held.bytes);
+  held = hold(read);
+  held.bytes = std::move(bytes);
 }
 
 }  // namespace
@@ -268,10 +279,12 @@ absl::StatusOr<bool> Environment::store(Node& node, const AppendWork& work) {
 
 void Environment::send(const Node& from, HeldMessage held) {
   raft::Message& m = held.message;
-  strip_to_version(from.message_version, m);
   if (m.type == raft::MessageType::kSnapshot) {
     held.bytes = from.saved(m.snapshot.index).bytes;
     if (m.snapshot.size_bytes > 0) held.bytes = held.bytes.substr(m.chunk_offset, m.chunk_bytes);
+  }
+  if (!is_local(m) && m.to.value <= nodes_.size()) {
+    pass_between(from.message_version, node_or_its_remains(m.to).message_version, held);
   }
   network_.send(std::move(held));
 }

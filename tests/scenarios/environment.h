@@ -30,6 +30,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "consensus/core/codec.h"
 #include "consensus/core/raft.h"
 #include "describe.h"
 #include "held.h"
@@ -42,11 +43,6 @@ namespace ringroad::scenarios {
 
 inline constexpr Nanos kTick = milliseconds(1);
 
-// The messages as they are now. Nodes of version 1 name no term with the hint of a rejection,
-// answer heartbeats without the round of reads and the time that stood in them, and never tell
-// their commit index.
-inline constexpr std::uint64_t kMessageVersion = 2;
-
 // How add-nodes makes nodes.
 struct NodeTemplate {
   raft::Config config;      // but for the id
@@ -57,7 +53,7 @@ struct NodeTemplate {
   std::uint64_t snapshot_bytes_min = 0;
   // Only what offer_snapshot() offers can be sent; otherwise whatever has been applied.
   bool snapshots_by_hand = false;
-  std::uint64_t message_version = kMessageVersion;
+  raft::MessageVersion message_version = raft::MessageVersion::kCurrent;
   bool bootstraps() const {
     return !snapshot.empty() || !content.empty() || snapshot.conf != raft::ConfState{};
   }
@@ -74,7 +70,7 @@ struct Node {
   bool snapshots_have_size = false;
   std::uint64_t snapshot_bytes_min = 0;
   bool snapshots_by_hand = false;
-  std::uint64_t message_version = kMessageVersion;
+  raft::MessageVersion message_version = raft::MessageVersion::kCurrent;
   std::unique_ptr<raft::Raft> raft;
   Nanos now;
   Storage storage;

@@ -41,6 +41,12 @@ raft::ReadMode read_mode(absl::string_view text) {
   throw BadCommand(absl::StrCat("read-only is safe or lease-based, not \"", text, "\""));
 }
 
+raft::MessageVersion message_version(absl::string_view text) {
+  if (text == "1") return raft::MessageVersion::kFirst;
+  if (text == "2") return raft::MessageVersion::kKnownCommit;
+  throw BadCommand(absl::StrCat("messages are of version 1 or 2, not \"", text, "\""));
+}
+
 std::uint32_t count(const Values& values) {
   return static_cast<std::uint32_t>(number(values[0], kCountMax));
 }
@@ -117,7 +123,7 @@ constexpr std::array kOptions = {
            [](T& t, const V& v) {
              t.config.clock_drift_ppm_max = static_cast<std::uint32_t>(number(v[0], kDriftPpmMax));
            }},
-    Option{"message-version", [](T& t, const V& v) { t.message_version = number(v[0]); }},
+    Option{"message-version", [](T& t, const V& v) { t.message_version = message_version(v[0]); }},
     Option{"zones", [](T& t, const V& v) { assign(t.config.zones, v); }},
     Option{"zone-loss", [](T& t, const V& v) { t.config.zone_loss = zone_loss(v[0]); }},
     Option{"priorities", [](T& t, const V& v) { assign(t.config.priorities, v); }},

@@ -190,6 +190,12 @@ bool is_state_line(absl::string_view line) {
   return absl::StrContains(line, ": State") && absl::StrContains(line, "Voter)");
 }
 
+// Of `core-state` and `machine`, which only our files have.
+bool is_own_state_line(absl::string_view line) {
+  return (absl::StartsWith(line, "Term:") && absl::StrContains(line, " Applied:")) ||
+         (absl::StartsWith(line, "Index:") && absl::StrContains(line, " Term:"));
+}
+
 // The nodes whose batches are printed without a headline, in order: those of commands that name one
 // node. Further commands stand in the input.
 std::deque<std::string> unnamed_nodes(const Command& command) {
@@ -274,7 +280,8 @@ class OutputReader {
       section_ = Section::kNone;
     } else if (const auto progress = progress_line(line)) {
       observed_.prints.push_back(*progress);
-    } else if (is_state_line(line) || absl::StartsWith(line, "log is empty")) {
+    } else if (is_state_line(line) || is_own_state_line(line) ||
+               absl::StartsWith(line, "log is empty")) {
       observed_.prints.emplace_back(line);
     } else if (NodeView* const node = view()) {
       on_batch_line(line, *node);

@@ -31,7 +31,7 @@ struct NodeView {
 struct Observed {
   // Every message and hard state, in order: "1->2 MsgApp Term:1 Log:1/2 Commit:2 Entries:[...]".
   std::vector<std::string> messages;
-  // What status, raft-state, raft-log and compact print, in order.
+  // What status, raft-state, raft-log, compact, core-state and machine print, in order.
   std::vector<std::string> prints;
 };
 

@@ -7,12 +7,6 @@ constexpr std::uint32_t kVotersMax = 7;
 constexpr std::uint32_t kMembersMax = 9;
 constexpr std::uint64_t kPauseMs = 250;
 
-// Those who stay are a majority of the voters before: a leader that leaves may take with it what
-// nobody else knows to be committed, and could neither be elected again nor vote for a shorter log.
-bool may_lose(NodeSet voters, std::uint32_t leaving) {
-  return voters.count() - leaving >= majority_of(voters.count());
-}
-
 ConfChangeSingle single(ConfChangeType type, NodeId node) { return {type, node}; }
 }  // namespace
 
@@ -88,7 +82,7 @@ void Membership::change_something(const Node& leader) {
       if (has_room && c.voters.count() < kVotersMax) set(ConfChangeType::kAddNode, newcomer(c));
       break;
     case 3:
-      if (may_lose(c.voters, 1)) set(ConfChangeType::kRemoveNode, some(c.voters));
+      if (c.voters.count() > 1) set(ConfChangeType::kRemoveNode, some(c.voters));
       break;
     case 4:
       if (!c.learners.empty()) set(ConfChangeType::kRemoveNode, some(c.learners));
@@ -105,8 +99,7 @@ void Membership::change_several(const Configuration& c, ConfChange& change) {
                                                           ConfChangeTransition::kJointExplicit};
   change = ConfChange{kTransitions[prng_.below(3)]};
   NodeSet staying = c.voters;
-  for (auto n = 1 + prng_.below(2);
-       n > 0 && may_lose(c.voters, c.voters.count() - staying.count() + 1); --n) {
+  for (auto n = 1 + prng_.below(2); n > 0 && staying.count() > 1; --n) {
     const NodeId leaving = some(staying);
     staying.erase(leaving);
     const bool is_demoted = prng_.below(3) == 0;

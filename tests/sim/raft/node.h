@@ -15,6 +15,7 @@
 #include <optional>
 #include <vector>
 
+#include "consensus/core/codec.h"
 #include "consensus/core/raft.h"
 #include "tests/sim/raft/clock.h"
 #include "tests/sim/raft/disk.h"
@@ -74,6 +75,9 @@ class Node {
   void receive(NodeId from, std::span<const std::byte> message);
   void request(const Request& request);
   void peer_unreachable(NodeId peer, bool was_snapshot);
+  // The version of the messages it writes and reads from its next start on, as after an upgrade.
+  void install(MessageVersion version) { version_ = version; }
+  MessageVersion version() const { return version_; }
   // For whoever wants to bother it: what `action` does to the core is followed up like any input.
   void act(const std::function<void(Raft&)>& action);
 
@@ -84,6 +88,8 @@ class Node {
   const Raft& raft() const { return *raft_; }
   const Machine& machine() const { return machine_; }
   const ConfState& conf() const { return conf_; }
+  // That leaders sent it, in all its lives.
+  std::uint64_t snapshots_installed() const { return snapshots_installed_; }
   Disk& disk() { return disk_; }
   Storage& storage() { return storage_; }
 
@@ -143,6 +149,7 @@ class Node {
   Disk disk_;
   Storage storage_;
   State state_ = State::kOff;
+  MessageVersion version_ = MessageVersion::kCurrent;
   std::uint32_t incarnation_ = 0;
 
   std::unique_ptr<Raft> raft_;
@@ -151,6 +158,7 @@ class Node {
   std::deque<HeldSnapshot> snapshots_;  // the last few: transfers of them may be under way
   Bytes arriving_;
   bool is_saving_ = false;
+  std::uint64_t snapshots_installed_ = 0;
 
   bool waits_for_disk_ = false;  // with synchronous writes: for the Ready taken last
   bool is_following_up_ = false;

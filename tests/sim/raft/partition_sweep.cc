@@ -8,9 +8,9 @@
 //    is cut, all invariants hold, and the cluster recovers when it is healed.
 // 2. Clusters of 7, 9, 33 and 64 nodes: elect a leader, replace members, bring back a node that was
 //    away, each within a bound that is printed.
+#include <CLI/CLI.hpp>
 #include <cinttypes>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 
 #include "tests/sim/raft/world.h"
@@ -217,7 +217,9 @@ void try_size(std::uint32_t size) {
 
 int main(int argc, char** argv) {
   std::uint64_t seeds = 3'000;
-  if (argc == 3 && std::string(argv[1]) == "--seeds") seeds = std::strtoull(argv[2], nullptr, 10);
+  CLI::App app{"Directed partitions of small clusters, and large clusters"};
+  app.add_option("--seeds", seeds, "partitions of five nodes")->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
   sweep_three();
   sweep_five(seeds);
   for (const std::uint32_t size : {7u, 9u, 33u, 64u}) try_size(size);

@@ -6,9 +6,9 @@
 // Each bug is looked for from the seed that found it last on, in at most N seeds (default: 3,000).
 // A change of the core or of the simulator may move it; then the line tells where it is now, and
 // the table below wants an update. Seeds that find nothing cost the time that is to be saved.
+#include <CLI/CLI.hpp>
 #include <cinttypes>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 
 #include "consensus/core/planted.h"
@@ -88,11 +88,10 @@ Found look_for(const Planted& planted, std::uint64_t search) {
 int main(int argc, char** argv) {
   std::uint64_t search = 3'000;
   std::string only;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string name = argv[i];
-    if (name == "--search") search = std::strtoull(argv[i + 1], nullptr, 10);
-    if (name == "--bug") only = argv[i + 1];
-  }
+  CLI::App app{"Planted bugs, and whether the simulator finds them"};
+  app.add_option("--search", search, "in how many seeds each is looked for")->capture_default_str();
+  app.add_option("--bug", only, "only this one");
+  CLI11_PARSE(app, argc, argv);
   std::printf("1..%zu\n", only.empty() ? std::size(kPlanted) : 1);
   int number = 0, missed = 0;
   for (const Planted& planted : kPlanted) {

@@ -8,10 +8,10 @@
 // --timeline prints the last events of each seed. Output is TAP, with a line of progress for every
 // few hundred seeds. A seed that fails is run again and again with fewer kinds of trouble; the
 // command that replays the smallest one, and its last events, are printed.
+#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cinttypes>
 #include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <optional>
 #include <string>
@@ -49,45 +49,27 @@ std::optional<TroubleSet> parse_troubles(const std::string& text) {
   return TroubleSet{bits};
 }
 
-bool parse(int argc, char** argv, Options& options) {
-  for (int i = 1; i < argc; ++i) {
-    const std::string name = argv[i];
-    if (name == "--verbose") {
-      options.verbose = true;
-      continue;
-    }
-    if (i + 1 == argc) return false;
-    const std::string text = argv[++i];
-    if (name == "--mode" && (text == "links" || text == "direct")) {
-      options.mode = text == "links" ? Mode::kLinks : Mode::kDirect;
-      continue;
-    }
-    if (name == "--troubles") {
-      const auto troubles = parse_troubles(text);
-      if (!troubles) return false;
-      options.troubles = *troubles;
-      continue;
-    }
-    char* end = nullptr;
-    const std::uint64_t value = std::strtoull(text.c_str(), &end, 10);
-    if (*end != '\0') return false;
-    if (name == "--from") {
-      options.from = value;
-    } else if (name == "--seeds") {
-      options.seeds = value;
-    } else if (name == "--minutes") {
-      options.minutes = value;
-    } else if (name == "--trouble-ms") {
-      options.trouble_ms = value;
-    } else if (name == "--timeline") {
-      options.timeline = value;
-    } else if (name == "--processes" && value >= 1 && value <= 64) {
-      options.processes = static_cast<unsigned>(value);
-    } else {
-      return false;
-    }
-  }
-  return true;
+void add_options(CLI::App& app, Options& options) {
+  app.add_option("--from", options.from, "the first seed")->capture_default_str();
+  app.add_option("--seeds", options.seeds, "how many")->capture_default_str();
+  app.add_option("--minutes", options.minutes, "as many as fit into these instead");
+  app.add_option("--mode", options.mode, "links or direct: what carries messages")
+      ->transform(CLI::Transformer(
+          std::map<std::string, Mode>{{"links", Mode::kLinks}, {"direct", Mode::kDirect}}));
+  app.add_option("--processes", options.processes, "at a time")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  app.add_option_function<std::string>(
+      "--troubles",
+      [&options](const std::string& text) {
+        const auto troubles = parse_troubles(text);
+        if (!troubles) throw CLI::ValidationError("--troubles", "no such kind in " + text);
+        options.troubles = *troubles;
+      },
+      "of those that a seed has, only these: A,B,...");
+  app.add_option("--trouble-ms", options.trouble_ms, "how long they last");
+  app.add_option("--timeline", options.timeline, "so many last events of each seed");
+  app.add_flag("--verbose", options.verbose, "a line for each seed");
 }
 
 Scenario scenario_of(const Options& options, std::uint64_t seed) {
@@ -110,9 +92,10 @@ void print_indented(const std::string& text) {
 void print_seed(const Scenario& s, const Report& r) {
   std::printf("# seed %" PRIu64 ": hash %016" PRIx64 ", %" PRIu64 " events, %" PRIu64
               " elections, %" PRIu64 " committed, %" PRIu64 " requests, %" PRIu64
-              " crashes, %" PRIu64 " changes, %" PRIu64 " damaged, recovery %" PRId64 " ms; %s\n",
+              " crashes, %" PRIu64 " changes, %" PRIu64 " snapshots, %" PRIu64
+              " damaged, recovery %" PRId64 " ms; %s\n",
               s.seed, r.hash, r.events, r.elections, r.committed, r.requests, r.crashes, r.changes,
-              r.damaged, r.recovery.count / 1'000'000, describe(s).c_str());
+              r.snapshots, r.damaged, r.recovery.count / 1'000'000, describe(s).c_str());
 }
 
 // The last lines of the run, and of each node at least a few.
@@ -153,14 +136,9 @@ void explain(const Options& options, const char* program, const Scenario& scenar
 
 int main(int argc, char** argv) {
   Options options;
-  if (!parse(argc, argv, options)) {
-    std::fprintf(stderr,
-                 "usage: %s [--from S] [--seeds N] [--minutes M] [--mode links|direct]\n"
-                 "       [--processes P] [--troubles A,B,...] [--trouble-ms T]\n"
-                 "       [--timeline LINES] [--verbose]\n",
-                 argv[0]);
-    return 2;
-  }
+  CLI::App app{"Raft clusters in seeded worlds"};
+  add_options(app, options);
+  CLI11_PARSE(app, argc, argv);
   constexpr std::size_t kFailuresMax = 5;
   constexpr std::uint64_t kProgressEvery = 250;
   const auto begun = std::chrono::steady_clock::now();
@@ -178,6 +156,7 @@ int main(int argc, char** argv) {
     sum.requests += report.requests;
     sum.crashes += report.crashes;
     sum.changes += report.changes;
+    sum.snapshots += report.snapshots;
     if (options.verbose) print_seed(scenario_of(options, seed), report);
     if (!report.failure.empty()) {
       std::printf("# seed %" PRIu64 ": %s\n", seed, kind_of(report.failure).c_str());
@@ -205,11 +184,10 @@ int main(int argc, char** argv) {
     }
   }
   std::printf("# %" PRIu64 " seeds in %.0f s: %" PRIu64 " events, %" PRIu64 " elections, %" PRIu64
-              " requests answered, %" PRIu64 " crashes, %" PRIu64
-              " changes of membership, %zu "
-              "failures\n",
+              " requests answered, %" PRIu64 " crashes, %" PRIu64 " changes of membership, %" PRIu64
+              " snapshots sent, %zu failures\n",
               done, elapsed(), sum.events, sum.elections, sum.requests, sum.crashes, sum.changes,
-              failed.size());
+              sum.snapshots, failed.size());
   std::printf("%s 1 - clusters keep Raft's promises in every world\n1..1\n",
               failed.empty() ? "ok" : "not ok");
   return failed.empty() ? 0 : 1;

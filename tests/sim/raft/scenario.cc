@@ -15,7 +15,7 @@ constexpr std::array<std::string_view, kTroubles> kTroubleNames = {
     "loss",       "duplicate",  "reorder",    "partition",  "pause",       "crash",
     "kill",       "tripwire",   "torn-write", "misdirect",  "rot",         "slow-disk",
     "stuck-disk", "full-disk",  "disk-error", "read-error", "clock-drift", "membership",
-    "transfer",   "compaction", "forget",     "campaign"};
+    "transfer",   "compaction", "forget",     "campaign",   "versions"};
 
 // Each kind is in about every other seed; a few seeds have none at all.
 TroubleSet draw_troubles(Prng& prng) {
@@ -112,6 +112,8 @@ Scenario draw_scenario(std::uint64_t seed, Mode mode, TroubleSet allowed) {
   s.wire.latency_max = microseconds(pick(prng, {250, 2'000, 12'000}));
   draw_raft(prng, s);
   draw_faults(prng, s);
+  const NodeSet not_upgraded{prng.next()};
+  if (s.troubles.has(Trouble::kVersions)) s.not_upgraded = not_upgraded;
   return s;
 }
 

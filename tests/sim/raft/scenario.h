@@ -38,8 +38,9 @@ enum class Trouble : std::uint8_t {
   kCompaction,
   kForget,    // chunks, leaders and peers are forgotten or reported lost for no reason
   kCampaign,  // nodes campaign for no reason
+  kVersions,  // nodes speak two versions of the messages, and are upgraded and taken back
 };
-inline constexpr std::size_t kTroubles = 22;
+inline constexpr std::size_t kTroubles = 23;
 std::string_view name_of(Trouble trouble);
 
 class TroubleSet {
@@ -75,6 +76,8 @@ struct Scenario {
   std::int64_t drift_ppm_max = 0;
   Config raft;  // but for id
   bool zones = false;
+  // Whose messages are of the previous version at first. What the trouble leaves is what recovers.
+  NodeSet not_upgraded;
   Nanos apply_delay_max{};
   WireTiming wire;
   WireFaults wire_faults;

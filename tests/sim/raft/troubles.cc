@@ -6,7 +6,7 @@ namespace {
 constexpr Trouble kCaused[] = {Trouble::kPartition, Trouble::kPause,    Trouble::kCrash,
                                Trouble::kKill,      Trouble::kTripwire, Trouble::kSlowDisk,
                                Trouble::kStuckDisk, Trouble::kFullDisk, Trouble::kTransfer,
-                               Trouble::kForget,    Trouble::kCampaign};
+                               Trouble::kForget,    Trouble::kCampaign, Trouble::kVersions};
 }  // namespace
 
 Troubles::Troubles(World& world, Prng prng) : world_(world), prng_(prng) {
@@ -53,6 +53,9 @@ void Troubles::cause(Trouble trouble) {
     case Trouble::kTripwire:
       node.storage().set_tripwire(static_cast<std::uint32_t>(1 + prng_.below(12)));
       break;
+    case Trouble::kVersions:
+      change_version(node);
+      break;
     case Trouble::kTransfer:
       transfer(node);
       break;
@@ -65,6 +68,14 @@ void Troubles::cause(Trouble trouble) {
     default:
       disk_trouble(trouble, node);
   }
+}
+
+// An upgrade, as a rule; sometimes the way back.
+void Troubles::change_version(Node& node) {
+  const bool is_back = prng_.below(4) == 0;
+  node.install(is_back ? MessageVersion::kPrevious : MessageVersion::kCurrent);
+  world_.note(node.id(), is_back ? "is taken back a version" : "is upgraded");
+  world_.crash(node.id(), false);
 }
 
 // Sometimes the old leader is told nothing of what follows.

@@ -18,6 +18,7 @@ class Troubles {
   void cause(Trouble trouble);
   void partition();
   void transfer(Node& node);
+  void change_version(Node& node);
   void disk_trouble(Trouble trouble, Node& node);
   void forget(Node& node);
   NodeId some_node();

@@ -54,6 +54,7 @@ Node& World::make_node(NodeId id) {
                      }
                    }},
       first_members_, prng_.fork());
+  if (scenario_.not_upgraded.contains(id)) node(id).install(MessageVersion::kPrevious);
   return node(id);
 }
 
@@ -225,6 +226,7 @@ Report World::finish() {
   report_.committed = invariants_.committed().value;
   report_.requests = clients_.completed();
   report_.damaged = damaged().count();
+  for (const NodeId id : nodes_) report_.snapshots += node(id).snapshots_installed();
   return report_;
 }
 

@@ -36,6 +36,29 @@ TEST(Reads, OfAFollowerAreAnsweredByTheLeader) {
   EXPECT_EQ(reads[0].index, cluster.node(1).log().committed());
 }
 
+TEST(Reads, AreForwardedOnceAndElseSentBack) {
+  CoreCluster cluster(3);
+  cluster.elect(1);
+  cluster.isolate(3);
+  cluster.node(1).transfer_leader(id(2));
+  cluster.settle();
+  ASSERT_EQ(cluster.node(2).role(), Role::kLeader);
+  ASSERT_EQ(cluster.node(3).leader(), id(1)) << "it has not heard of it";
+  cluster.heal();
+  std::vector<NodeId> asked;
+  cluster.filter = [&asked](const Message& m) {
+    if (m.type == MessageType::kReadIndex) asked.push_back(m.to);
+    return true;
+  };
+  ASSERT_EQ(cluster.node(3).read_index(7), StepResult::kOk);
+  cluster.settle();
+  EXPECT_EQ(asked, std::vector<NodeId>{id(1)});
+  const auto reads = cluster.take_reads(3);
+  ASSERT_EQ(reads.size(), 1u);
+  EXPECT_EQ(reads[0].context, 7u);
+  EXPECT_EQ(reads[0].index, Index{}) << "to be asked again";
+}
+
 TEST(Reads, OfADeposedLeaderAreNotAnsweredButDropped) {
   CoreCluster cluster(3);
   cluster.elect(1);

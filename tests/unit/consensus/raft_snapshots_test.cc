@@ -38,6 +38,20 @@ TEST_F(Snapshots, TravelInBoundedChunksAndTheLogFollows) {
   EXPECT_EQ(chunks, 7);
 }
 
+TEST_F(Snapshots, AreAnsweredWithTheCommitIndexTheyBring) {
+  std::vector<Message> answers;
+  cluster.filter = [&answers](const Message& m) {
+    const bool is_answer = m.type == MessageType::kAppendResponse && m.from == id(3) && !m.reject;
+    if (is_answer) answers.push_back(m);
+    return true;
+  };
+  cluster.heal();
+  cluster.pass(milliseconds(400));
+  ASSERT_FALSE(answers.empty());
+  EXPECT_EQ(answers[0].index, previous(cluster.node(1).log().last_index())) << "the snapshot's";
+  EXPECT_EQ(answers[0].known_commit, answers[0].index);
+}
+
 TEST_F(Snapshots, GoOnAfterALostChunk) {
   count_chunks();
   lose = 4;

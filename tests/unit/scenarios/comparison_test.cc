@@ -122,6 +122,13 @@ TEST(Comparison, ANodeThatDoesNothingFailsInEveryMode) {
   EXPECT_EQ(passing(text), "");
 }
 
+TEST(Comparison, AWrongStateOfACoreOrAMachineFailsInEveryMode) {
+  const std::string text = written(std::string(kCommands) + "\ncore-state 2\nmachine 2\n----\n");
+  EXPECT_EQ(passing(text), "amo");
+  EXPECT_EQ(passing(replaced(text, "Applied:12", "Applied:11")), "");
+  EXPECT_EQ(passing(replaced(text, "Index:12 Term:1", "Index:11 Term:1", true)), "");
+}
+
 TEST(Comparison, AMessageMoreOrLessFailsButForTheOutcome) {
   const std::string text = written(kCommands);
   const std::string message = "  1->3 MsgVote Term:1 Log:1/10\n";
