@@ -7,9 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,34 +16,17 @@
 #include "consensus/machine/snapshot.h"
 #include "dataplane/base/byte_order.h"
 #include "dataplane/base/prng.h"
-
-namespace {
-
-std::uint64_t allocations = 0;
-
-void* allocate(std::size_t size) {
-  ++allocations;
-  void* memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) std::abort();
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return allocate(size); }
-void* operator new[](std::size_t size) { return allocate(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+#include "tests/sim/operator_new.h"
 
 namespace {
 
 using namespace ringroad;
 using namespace ringroad::machine;
 
+std::uint64_t allocations = 0;
+
 std::string key_name(std::uint64_t i) {
-  char name[32];
+  char name[48];
   std::snprintf(name, sizeof name, "/registry/key-%010llu", static_cast<unsigned long long>(i));
   return name;
 }
@@ -93,6 +74,7 @@ int main(int argc, char** argv) {
   app.add_option("--seconds", run_seconds, "how long to run")->capture_default_str();
   app.add_flag("--snapshots", with_snapshots, "write snapshots meanwhile");
   CLI11_PARSE(app, argc, argv);
+  sim::on_operator_new([] { ++allocations; });
 
   Limits limits;
   limits.registry_bytes_max = kLimitsCeiling.registry_bytes_max;
