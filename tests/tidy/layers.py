@@ -42,6 +42,8 @@ MAY_INCLUDE = {
     "consensus/core": BASE,
     # The log is written by a thread of its own, beside the lcores.
     "consensus/log": BASE + ["dataplane/kernels", "consensus/core"],
+    "consensus/machine": BASE + ["consensus/core/ids.h"],
+    "consensus/replica": BASE + ["consensus/core", "consensus/log", "consensus/machine"],
     "consensus": ["dataplane", "drivers", "hugepages"],
     "control/core": BASE,
     "control": BASE + READING + ["dataplane/core", "dataplane/host", "dataplane/clock.h",
@@ -51,10 +53,12 @@ MAY_INCLUDE = {
     "perf": [""],
 }
 
-PURE = ["dataplane/base", "dataplane/core", "dataplane/net", "consensus/core", "control/core"]
+PURE = ["dataplane/base", "dataplane/core", "dataplane/net", "consensus/core",
+        "consensus/machine", "control/core"]
 
 # Kernels are pure but for intrinsics and ISA-L.
 WITHOUT_EAL = PURE + ["dataplane/kernels", "dataplane/client", "drivers/memif", "consensus/log",
+                      "consensus/replica",
                       "control", "tools/ringroad-fabric", "tools/ringroad-log"]
 
 # Of the standard library and Abseil, what carries time, threads, chance, files or streams.
