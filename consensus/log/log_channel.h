@@ -79,6 +79,11 @@ class LogChannel {
   // Why nothing is written any more; of a channel from which such a job was polled.
   const std::string& why() const { return why_; }
 
+  // Who is to be woken when jobs are done, null for nobody. Before a writer serves the channel.
+  void set_owner(Waker* owner) { owner_ = owner; }
+  // Whether poll() has something.
+  bool has_done() const { return polled_ != completed_.load(std::memory_order_acquire); }
+
   // The writer's side: whom to wake, null for nobody.
   void set_waker(Waker* waker) { waker_.store(waker, std::memory_order_release); }
   // Whether there are jobs that were not completed.
@@ -97,6 +102,7 @@ class LogChannel {
   std::atomic<bool> wants_room_{false};
   std::string why_;  // the writer's, until the failure is completed; constant then
   std::atomic<Waker*> waker_{nullptr};
+  Waker* owner_ = nullptr;
 };
 
 }  // namespace ringroad::raft::durable

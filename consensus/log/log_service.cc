@@ -28,7 +28,8 @@ bool LogService::serve() {
       channel.slots_[i % channel.slots_.size()].outcome = Outcome::kFailed;
     }
   }
-  channel.completed_.store(to, std::memory_order_release);
+  channel.completed_.store(to, std::memory_order_seq_cst);
+  if (channel.owner_ != nullptr) channel.owner_->wake();
   return true;
 }
 

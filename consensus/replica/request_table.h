@@ -47,11 +47,13 @@ enum class RequestOutcome : std::uint8_t {
   kTimedOut,   // may have been done, or still be
   kNotMember,  // not done: this node is no member of the cluster
   kStopped,    // may have been done: consensus on this node has ended
+  kTooLarge,   // not done: no message between the nodes holds it
 };
-inline constexpr std::size_t kRequestOutcomes = 7;
+inline constexpr std::size_t kRequestOutcomes = 8;
 constexpr std::string_view name_of(RequestOutcome outcome) {
   constexpr std::array<std::string_view, kRequestOutcomes> kNames = {
-      "answered", "no leader", "no quorum", "log full", "timed out", "not a member", "stopped"};
+      "answered",  "no leader",    "no quorum", "log full",
+      "timed out", "not a member", "stopped",   "too large"};
   return kNames[static_cast<std::size_t>(outcome)];
 }
 
