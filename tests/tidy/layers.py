@@ -37,8 +37,11 @@ MAY_INCLUDE = {
     # The channel's serving side hands applications to a node as endpoints.
     "dataplane/host": BASE + CONFIG + ["dataplane/core", "dataplane/kernels", "dataplane/node.h",
                                 "dataplane/node_report.h"],
-    "dataplane/client": BASE + ["dataplane/core/message.h", "dataplane/host"],
-    "dataplane": ["drivers", "hugepages"],
+    # It encodes what it asks of the replicated state.
+    "dataplane/client": BASE + ["dataplane/core/local_service.h", "dataplane/core/message.h",
+                                "dataplane/host", "consensus/machine"],
+    # Its main starts the node's consensus.
+    "dataplane": ["drivers", "hugepages", "consensus/lcore", "consensus/log"],
     "consensus/core": BASE,
     # The log is written by a thread of its own, beside the lcores.
     "consensus/log": BASE + ["dataplane/kernels", "consensus/core"],

@@ -1,6 +1,10 @@
 #include "tools/ringroad-log/commands.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "consensus/log/identity.h"
+#include "consensus/log/log_writer.h"
+#include "consensus/log/posix_file_system.h"
 #include "consensus/log/recovery.h"
 #include "tools/ringroad-log/report.h"
 
@@ -49,6 +53,32 @@ std::size_t export_faulty(const Recovered& found, std::size_t next, Index index,
 int fail(const absl::Status& status, std::ostream& err) {
   err << "ringroad-log: " << std::string{status.message()} << "\n";
   return absl::IsNotFound(status) ? kExitNotFound : kExitFailed;
+}
+
+int format(const FormatOptions& options, std::ostream& out, std::ostream& err) {
+  ConfState members;
+  for (const std::uint32_t member : options.members) {
+    const NodeId id{static_cast<std::uint16_t>(member)};
+    if (members.voters.contains(id)) {
+      err << "ringroad-log: --members: " << member << " stands there twice\n";
+      return kExitUsage;
+    }
+    members.voters.insert(id);
+  }
+  auto files = PosixFileSystem::create(options.folder);
+  if (!files.ok()) return fail(files.status(), err);
+  const NodeId node{static_cast<std::uint16_t>(options.node)};
+  const absl::Status status = durable::format(
+      **files, {}, {.cluster = options.cluster, .node = node, .incarnation = 1}, members);
+  if (absl::IsAlreadyExists(status)) {
+    err << "ringroad-log: " << options.folder << ": there is a log already: ringroad-log inspect "
+        << options.folder << "\n";
+    return kExitFailed;
+  }
+  if (!status.ok()) return fail(status, err);
+  out << options.folder << ": node " << options.node << " of cluster \"" << options.cluster
+      << "\", first members " << absl::StrJoin(options.members, ", ") << "\n";
+  return kExitOk;
 }
 
 int inspect(FileSystem& files, const Options& options, std::ostream& out, std::ostream& err) {

@@ -1,5 +1,5 @@
 // What ringroad-log does with a node's folder. Each command reads, prints to the streams given and
-// returns an exit code; none writes to the folder.
+// returns an exit code; none but format writes to the folder.
 //
 //   0  done, and what was read is intact
 //   1  could not be done: no permission, an I/O error of the folder itself
@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "consensus/log/file_system.h"
 
@@ -29,6 +30,15 @@ struct Options {
   std::uint64_t from = 0;     // export: indexes, both included; 0: no limit
   std::uint64_t to = 0;
 };
+
+// Makes the log of a node that never was; changes nothing where there is one.
+struct FormatOptions {
+  std::string folder;
+  std::string cluster = "ringroad";
+  std::uint32_t node = 0;
+  std::vector<std::uint32_t> members;  // the first, the same for all nodes
+};
+int format(const FormatOptions& options, std::ostream& out, std::ostream& err);
 
 int inspect(raft::durable::FileSystem& files, const Options& options, std::ostream& out,
             std::ostream& err);

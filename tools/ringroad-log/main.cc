@@ -1,4 +1,5 @@
-// ringroad-log: looks into the folder where a node keeps its log. Reads only.
+// ringroad-log: makes the folder where a node keeps its log, and looks into it. All commands but
+// `format` only read.
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <iostream>
@@ -10,7 +11,7 @@ namespace {
 
 using namespace ringroad::log_tool;
 
-constexpr char kAbout[] = R"(Looks into the folder where a node keeps its log, and changes nothing.
+constexpr char kAbout[] = R"(Makes the folder where a node keeps its log, and looks into it.
 
 The folder holds the node's identity, segments of the log and snapshots. Every record of
 the log carries checksums and tells how much before it was durable: what cannot be read
@@ -19,6 +20,7 @@ before it is damage, which the node mends from its peers. Of a node that runs, t
 records may look torn.)";
 
 constexpr char kEnd[] = R"(Examples:
+  ringroad-log format --node 1 --members 1,2,3 /var/lib/ringroad/node-1   a new cluster's
   ringroad-log inspect /var/lib/ringroad/node-1          what is there
   ringroad-log inspect --records --json DIR              every record, for programs
   ringroad-log verify DIR && echo intact                 is any byte not as it was written?
@@ -65,11 +67,29 @@ int main(int argc, char** argv) {
           options);
   export_command->add_option("--from", options.from, "the first index");
   export_command->add_option("--to", options.to, "the last index");
+  FormatOptions format_options;
+  CLI::App* format_command = app.add_subcommand(
+      "format", "makes the log of a node that never was; touches no log that is there");
+  const CLI::Range node_ids(1u, 64u);
+  format_command->add_option("FOLDER", format_options.folder, "made if it is not there")
+      ->required();
+  format_command->add_option("--node", format_options.node, "whose log: 1 to 64")
+      ->required()
+      ->check(node_ids);
+  format_command
+      ->add_option("--members", format_options.members,
+                   "the cluster's first members, alike on all its nodes, like 1,2,3")
+      ->required()
+      ->delimiter(',')
+      ->check(node_ids);
+  format_command->add_option("--cluster", format_options.cluster, "as /cluster/name says")
+      ->capture_default_str();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitOk : kExitUsage;
   }
+  if (format_command->parsed()) return format(format_options, std::cout, std::cerr);
   if (inspect_command->parsed()) return run(inspect, options);
   if (verify_command->parsed()) return run(verify, options);
   return run(export_entries, options);
