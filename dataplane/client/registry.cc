@@ -127,13 +127,17 @@ dist_registry_error_t dist_registry::ask(const Question& question, std::int64_t 
     if (error == DIST_REGISTRY_OK) {
       RegistryReplyHeader header;
       std::memcpy(&header, reply_.data(), sizeof header);
-      return error_of_outcome(header.outcome);
+      error = error_of_outcome(header.outcome);
+      // What was lost with a leader is asked for again; all that is asked here is done once.
+      const bool may_come = error == DIST_REGISTRY_TIMED_OUT || error == DIST_REGISTRY_NO_LEADER;
+      if (!may_come || now_ns() >= deadline_ns) return error;
     }
     if (error == DIST_REGISTRY_DISCONNECTED && now_ns() < deadline_ns) {
       const timespec pause{0, 20'000'000};
       nanosleep(&pause, nullptr);
       (void)dist_net_reconnect(context_);
-    } else if (error != DIST_REGISTRY_TIMED_OUT || now_ns() >= deadline_ns) {
+    } else if ((error != DIST_REGISTRY_TIMED_OUT && error != DIST_REGISTRY_NO_LEADER) ||
+               now_ns() >= deadline_ns) {
       return error;
     }
     was_repeated_ = true;
