@@ -67,7 +67,8 @@ struct Node::Impl final : Sender, LinkSink {
     Nanos since;  // of the link's state
   };
 
-  static constexpr std::size_t kEndpointsMax = kApplicationsMax + 2;  // the system's and consensus' come last
+  // The system's and consensus' come last.
+  static constexpr std::size_t kEndpointsMax = kApplicationsMax + 2;
 
   void insert_peer(const PeerConfig& peer, std::unique_ptr<Link> link, Nanos now);
   void index_peers();

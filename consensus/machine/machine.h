@@ -49,7 +49,7 @@ class Machine {
 
   bool is_halted() const { return is_halted_; }
   Index applied() const { return state_->applied; }
-  Nanos clock() const { return state_->clock; }
+  Nanos cluster_time() const { return state_->clock; }
   Level level() const { return state_->level; }
   // When these move there is something new for watchers and subscribers.
   Revision revision() const { return state_->registry.revision(); }

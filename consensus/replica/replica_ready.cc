@@ -1,5 +1,7 @@
 // What a replica does with a Ready: messages leave, a job takes what is to be stored, responses
-// follow when that is durable, and the machine applies what is committed.
+// follow when that is durable, and the machine applies what is committed. What a Ready points to is
+// used up before the core is touched again; payloads that a job still needs are referenced until it
+// is done.
 #include <algorithm>
 
 #include "consensus/replica/replica.h"
@@ -148,7 +150,7 @@ void Replica::apply(std::span<const raft::Entry> entries) {
     answer_command(payload, answer);
     if (entry.term == raft_->term() && clock_term_ != entry.term) {
       clock_term_ = entry.term;
-      clock_base_ = machine_->clock();
+      clock_base_ = machine_->cluster_time();
       clock_since_ = now_;
     }
   }

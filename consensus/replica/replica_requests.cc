@@ -1,5 +1,6 @@
 // What clients ask: commands go through the log and are answered when they are applied here;
-// queries wait until this node has applied what they have to see.
+// queries wait until this node has applied what they have to see. A request has one answer, at its
+// deadline at the latest; what may still happen to a command then is said by the answer.
 #include <algorithm>
 
 #include "consensus/replica/replica.h"

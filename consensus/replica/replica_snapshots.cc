@@ -1,5 +1,6 @@
 // Snapshots of the machine: made beside everything else, a piece a pass; read from the disk for a
-// peer that needs them; and taken in only when they are what they say.
+// peer that needs them; and taken in only when they are what they say. The log's writer has one
+// snapshot under way at a time, so one that the leader sends ends one of our own.
 #include <algorithm>
 
 #include "consensus/replica/replica.h"

@@ -109,7 +109,8 @@ dist_registry::Told dist_registry::ask(const machine::Request& request, std::uin
   const dist_registry_error_t error =
       ask({.consistency = consistency, .waits = waits, .bytes = bytes}, deadline_ns);
   if (error != DIST_REGISTRY_OK) return {error, machine::AnswerReader{{}}};
-  machine::AnswerReader reader(std::span<const std::byte>(reply_).subspan(sizeof(RegistryReplyHeader)));
+  const std::span<const std::byte> reply(reply_);
+  machine::AnswerReader reader(reply.subspan(sizeof(RegistryReplyHeader)));
   if (!reader.is_good()) return {DIST_REGISTRY_BAD_REQUEST, reader};
   return {error_of(reader.answer().status), reader};
 }

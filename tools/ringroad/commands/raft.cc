@@ -1,5 +1,6 @@
 // raft status, and what changes the members of consensus: cluster add, promote, remove,
-// transfer-leader.
+// transfer-leader. All of it is asked of the node's consensus itself, as a program of the node, so
+// that it works while the control process is away.
 #include "tools/ringroad-fabric/text.h"
 #include "tools/ringroad-gen/quantity.h"
 #include "tools/ringroad/commands/commands.h"

@@ -1,5 +1,6 @@
 // registry get, put, delete, cas, range, watch, lease: the cluster's keys and values from this
-// terminal, as a program of the node. A write is done once however often it had to be asked.
+// terminal, as a program of the node. A write is done once however often it had to be asked; keys
+// and values are printed with what could command a terminal made harmless, and as they are in hex.
 #include <array>
 
 #include "absl/strings/escaping.h"
