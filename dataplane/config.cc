@@ -118,6 +118,15 @@ LimitsConfig read_limits(const Json& object) {
   return limits;
 }
 
+ConsensusConfig read_consensus(const Json& object) {
+  ConsensusConfig consensus;
+  take(object, "directory", consensus.directory);
+  take(object, "election_timeout_ms", consensus.election_timeout_ms);
+  take(object, "heartbeat_interval_ms", consensus.heartbeat_interval_ms);
+  take(object, "compaction_entries", consensus.compaction_entries);
+  return consensus;
+}
+
 ControlConfig read_control(const Json& object, NodeId node) {
   ControlConfig control;
   control.socket = default_control_socket(node);
@@ -146,6 +155,7 @@ NodeConfig read_document(const Json& document) {
   config.host.socket = default_host_socket(config.local_node.node_id);
   take(member(document, "host"), "socket", config.host.socket);
   take(member(document, "host"), "group", config.host.group);
+  config.consensus = read_consensus(member(document, "consensus"));
   config.control = read_control(member(document, "control"), config.local_node.node_id);
   take(member(document, "metrics"), "listen", config.metrics.listen);
   take(document, "eal_extra", config.eal_extra);

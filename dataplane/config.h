@@ -83,6 +83,13 @@ struct HostConfig {    // /host
   std::string group;   // may connect besides our own user; empty: nobody else
 };
 
+struct ConsensusConfig {  // /consensus
+  std::string directory;  // of the log; empty: this node takes no part
+  std::uint32_t election_timeout_ms = 150;
+  std::uint32_t heartbeat_interval_ms = 50;
+  std::uint32_t compaction_entries = 10'000;
+};
+
 enum class LogLevel : std::uint8_t { kTrace, kDebug, kInfo, kWarning, kError };
 enum class LogFormat : std::uint8_t { kLogfmt, kJson };
 
@@ -108,6 +115,7 @@ struct NodeConfig {
   MemoryConfig memory;
   LimitsConfig limits;
   HostConfig host;
+  ConsensusConfig consensus;
   ControlConfig control;
   MetricsConfig metrics;
   std::vector<std::string> eal_extra;

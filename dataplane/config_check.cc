@@ -204,6 +204,16 @@ void check_limits(const NodeConfig& config, ConfigFaults& faults) {
   }
 }
 
+void check_consensus(const NodeConfig& config, ConfigFaults& faults) {
+  const ConsensusConfig& consensus = config.consensus;
+  if (consensus.heartbeat_interval_ms <= consensus.election_timeout_ms / 2) return;
+  faults.add("/consensus/heartbeat_interval_ms",
+             absl::StrCat(consensus.heartbeat_interval_ms, " is more than half of ",
+                          "/consensus/election_timeout_ms (", consensus.election_timeout_ms,
+                          "): one that is lost would cost the leader its office; expected at most ",
+                          consensus.election_timeout_ms / 2));
+}
+
 void check_cpu(const Json& document, const NodeConfig& config, ConfigFaults& faults) {
   const CpuConfig& cpu = config.cpu;
   std::set<std::uint32_t> seen;
@@ -226,6 +236,7 @@ void check_config(const Json& document, const NodeConfig& config, ConfigFaults& 
   check_peers(config, faults);
   check_port(document, config, faults);
   check_limits(config, faults);
+  check_consensus(config, faults);
   check_cpu(document, config, faults);
 }
 

@@ -81,6 +81,11 @@ std::string print_config(const NodeConfig& config) {
                     {"buffers", config.memory.buffers}};
   json["limits"] = print_limits(config.limits);
   json["host"] = {{"socket", config.host.socket}, {"group", config.host.group}};
+  const ConsensusConfig& consensus = config.consensus;
+  json["consensus"] = {{"directory", consensus.directory},
+                       {"election_timeout_ms", consensus.election_timeout_ms},
+                       {"heartbeat_interval_ms", consensus.heartbeat_interval_ms},
+                       {"compaction_entries", consensus.compaction_entries}};
   json["control"] = {{"socket", config.control.socket},
                      {"group", config.control.group},
                      {"log",

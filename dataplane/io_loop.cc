@@ -115,10 +115,8 @@ void IoLoop::sleep(Nanos now) {
     const int ready = epoll_pwait2(epoll_, events, 8, &timeout, nullptr);
     // Where waiting fails (a kernel before 5.11), sleep by the clock rather than not at all.
     if (ready < 0 && errno != EINTR) nanosleep(&kBlindSleep, nullptr);
-    std::uint64_t rung = 0;  // for a report: a stop's bell keeps ringing
-    if (report_state_.load(std::memory_order_relaxed) == Report::kWanted) {
-      (void)!read(bell_, &rung, sizeof rung);
-    }
+    std::uint64_t rung = 0;
+    (void)!read(bell_, &rung, sizeof rung);
     count(statistics_.sleeps);
     const Nanos slept = std::max(monotonic_now() - now, Nanos{});
     count(statistics_.sleep_ns, static_cast<std::uint64_t>(slept.count));
@@ -131,7 +129,7 @@ void IoLoop::sleep(Nanos now) {
 
 bool IoLoop::report(NodeReport& out) {
   report_state_.store(Report::kWanted, std::memory_order_release);
-  (void)!write(bell_, "\1\0\0\0\0\0\0", 8);
+  wake();
   for (int i = 0; i < 1'000; ++i) {
     if (report_state_.load(std::memory_order_acquire) == Report::kReady) {
       out = report_;
@@ -145,6 +143,10 @@ bool IoLoop::report(NodeReport& out) {
 
 void IoLoop::stop() {
   stop_.store(true, std::memory_order_relaxed);
+  wake();
+}
+
+void IoLoop::wake() {
   if (bell_ >= 0) (void)!write(bell_, "\1\0\0\0\0\0\0", 8);
 }
 

@@ -64,6 +64,9 @@ class IoLoop {
   void run();
   void stop();
 
+  // From any thread: ends a sleep.
+  void wake();
+
   // From one other thread: what the first node counts. False when the loop, not running or stuck,
   // did not answer within a second.
   bool report(NodeReport& out);

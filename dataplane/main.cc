@@ -3,6 +3,7 @@
 //
 // Exit codes: 0 stopped as asked, 1 failed, 2 the command line or the configuration is wrong.
 #include <signal.h>
+#include <sys/random.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -12,6 +13,8 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "consensus/lcore/consensus_lcore.h"
+#include "dataplane/clock.h"
 #include "dataplane/config.h"
 #include "dataplane/notify.h"
 #include "dataplane/runtime.h"
@@ -93,12 +96,57 @@ void serve_signals(const sigset_t& signals, const NodeConfig& config, Runtime& r
   runtime.stop();
 }
 
+// The consensus lcore of the node and the thread that writes its log.
+struct ConsensusParts {
+  std::unique_ptr<raft::durable::WriterThread> writer;
+  std::unique_ptr<consensus::ConsensusLcore> lcore;
+  std::thread thread;
+
+  ConsensusParts() = default;
+  ConsensusParts(const ConsensusParts&) = delete;
+  ConsensusParts& operator=(const ConsensusParts&) = delete;
+  ~ConsensusParts() { stop(); }
+  void stop() {
+    if (!thread.joinable()) return;
+    lcore->stop();
+    thread.join();
+  }
+};
+
+absl::Status start_consensus(const NodeConfig& config, Runtime& runtime, ConsensusParts& parts) {
+  if (config.consensus.directory.empty()) return absl::OkStatus();
+  std::uint64_t seed = 0;
+  if (getrandom(&seed, sizeof seed, 0) != sizeof seed) {
+    return absl::ErrnoToStatus(errno, "getrandom");
+  }
+  parts.writer =
+      std::make_unique<raft::durable::WriterThread>(raft::durable::WriterThreadOptions{});
+  auto lcore =
+      consensus::ConsensusLcore::create(consensus::lcore_config(config), runtime.node(),
+                                        runtime.loop(), *parts.writer, seed, monotonic_now());
+  if (!lcore.ok()) return lcore.status();
+  parts.lcore = *std::move(lcore);
+  if (!parts.writer->warning().empty()) {
+    std::cerr << "WARNING  consensus: " << parts.writer->warning() << "\n";
+  }
+  for (const std::string& finding : parts.lcore->findings()) {
+    std::cerr << "WARNING  consensus log: " << finding << "\n";
+  }
+  std::cerr << "log      " << config.consensus.directory << "\n";
+  parts.thread = std::thread([raw = parts.lcore.get()] { raw->run(); });
+  return absl::OkStatus();
+}
+
 int run(const NodeConfig& config) {
   const sigset_t signals = block_signals();
   ServiceNotifier manager;
   auto runtime = Runtime::create(
       config, {.on_event = [](const std::string& text) { std::cerr << text << std::endl; }});
   if (!runtime.ok()) return fail(kFailed, runtime.status());
+  ConsensusParts consensus;
+  if (auto status = start_consensus(config, **runtime, consensus); !status.ok()) {
+    return fail(kFailed, status);
+  }
   std::cerr << describe((*runtime)->plan(), config);
   std::cerr << print_capabilities((*runtime)->node().port())
             << "WARNING  plain: frames are NOT encrypted (/security/tls/enabled is false)\n"
@@ -110,6 +158,7 @@ int run(const NodeConfig& config) {
     serve_signals(signals, config, *raw, manager);
   });
   (*runtime)->run();
+  consensus.stop();
   print_end(**runtime);
   std::cerr << "stopped  node " << config.local_node.node_id.value << std::endl;
   return 0;

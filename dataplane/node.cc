@@ -144,7 +144,9 @@ SendResult Node::Impl::send_local(const OutboundMessage& message) {
                                .priority = message.priority,
                                .length = message.length,
                                .pieces = {&payload, 1}};
-  const DeliverResult result = deliver(inbound, partial);
+  const bool is_request = message.type == kRegistryRequest && service != nullptr;
+  const DeliverResult result =
+      is_request ? service->on_request(message.owner, inbound) : deliver(inbound, partial);
   if (result == DeliverResult::kBusy) return SendResult::kQueueFull;
   ++statistics.messages_local;
   on_outcome(message,
@@ -155,7 +157,7 @@ SendResult Node::Impl::send_local(const OutboundMessage& message) {
 // Only what goes to one receiver. An endpoint sends no burst while an earlier message of that
 // stream waits for some of its receivers, so no Partial speaks of any of these.
 std::size_t Node::Impl::deliver_local(const InboundBurst& messages) {
-  const std::uint64_t receivers = bindings.find(messages.type);
+  const std::uint64_t receivers = receivers_of(messages.type);
   if (!std::has_single_bit(receivers)) return 0;
   const std::size_t delivered = endpoints[std::countr_zero(receivers)]->on_messages(messages);
   statistics.messages_local += delivered;
@@ -186,7 +188,7 @@ DeliverResult Node::Impl::on_message(const InboundMessage& message) {
 // are few: they go one by one.
 std::size_t Node::Impl::on_messages(const InboundBurst& messages) {
   if (messages.priority.value == 0) return 0;
-  const std::uint64_t receivers = bindings.find(messages.type);
+  const std::uint64_t receivers = receivers_of(messages.type);
   Peer* peer = find_peer(messages.from);
   RR_CHECK(peer != nullptr);
   if (!std::has_single_bit(receivers) || peer->partial[messages.priority.value].taken != 0)
@@ -198,10 +200,11 @@ std::size_t Node::Impl::on_messages(const InboundBurst& messages) {
 
 DeliverResult Node::Impl::deliver(const InboundMessage& message, Partial& partial) {
   if (message.priority.value == 0) {
-    Endpoint* system = endpoints[kSystemIndex];
+    const bool is_consensus = message.type == kConsensusMessage;
+    Endpoint* system = endpoints[is_consensus ? kConsensusIndex : kSystemIndex];
     return system == nullptr ? DeliverResult::kNoReceiver : system->on_message(message);
   }
-  const std::uint64_t receivers = bindings.find(message.type);
+  const std::uint64_t receivers = receivers_of(message.type);
   DeliverResult result = DeliverResult::kNoReceiver;
   if ((receivers & (receivers - 1)) != 0 || partial.taken != 0) {
     result = deliver_shared(message, partial, receivers);
@@ -317,11 +320,24 @@ void Node::detach(std::uint16_t index) {
   }
   impl_->endpoints[index] = nullptr;
   impl_->attached &= ~(std::uint64_t{1} << index);
+  if (impl_->service != nullptr) impl_->service->on_detached(index);
 }
 
 void Node::attach_system(Endpoint& endpoint) {
   RR_CHECK(impl_->endpoints[kSystemIndex] == nullptr);
   impl_->endpoints[kSystemIndex] = &endpoint;
+}
+
+void Node::attach_consensus(Endpoint& endpoint, LocalService& service) {
+  RR_CHECK(impl_->endpoints[kConsensusIndex] == nullptr);
+  impl_->endpoints[kConsensusIndex] = &endpoint;
+  impl_->service = &service;
+}
+
+DeliverResult Node::answer(std::uint16_t owner, const InboundMessage& message) {
+  RR_CHECK(owner < kApplicationsMax);
+  Endpoint* endpoint = impl_->endpoints[owner];
+  return endpoint == nullptr ? DeliverResult::kNoReceiver : endpoint->on_message(message);
 }
 
 void Node::set_tap(PacketTap* tap) { impl_->tap = tap; }

@@ -15,6 +15,7 @@
 #include "dataplane/config.h"
 #include "dataplane/core/endpoint.h"
 #include "dataplane/core/link.h"
+#include "dataplane/core/local_service.h"
 #include "dataplane/node_report.h"
 #include "drivers/port.h"
 
@@ -59,6 +60,13 @@ class Node final {
   // priority 0, whatever its type, and lives as long as the node.
   static constexpr std::uint16_t kSystemIndex = kApplicationsMax;
   void attach_system(Endpoint& endpoint);
+  // Consensus, likewise, and alone with its own type of message at priority 0: kConsensusMessage.
+  // `service` is asked by programs of this node (local_service.h).
+  static constexpr std::uint16_t kConsensusIndex = kApplicationsMax + 1;
+  static constexpr MessageType kConsensusMessage{2};
+  void attach_consensus(Endpoint& endpoint, LocalService& service);
+  // What the service answers a program. kNoReceiver: it is gone.
+  DeliverResult answer(std::uint16_t owner, const InboundMessage& message);
 
   // Null: no tap.
   void set_tap(PacketTap* tap);

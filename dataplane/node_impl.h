@@ -67,7 +67,8 @@ struct Node::Impl final : Sender, LinkSink {
     Nanos since;  // of the link's state
   };
 
-  static constexpr std::size_t kEndpointsMax = kApplicationsMax + 1;  // the system's comes last
+  // The system's and consensus' come last.
+  static constexpr std::size_t kEndpointsMax = kApplicationsMax + 2;
 
   void insert_peer(const PeerConfig& peer, std::unique_ptr<Link> link, Nanos now);
   void index_peers();
@@ -78,6 +79,11 @@ struct Node::Impl final : Sender, LinkSink {
       visit(*endpoints[static_cast<std::size_t>(__builtin_ctzll(left))]);
     }
     if (Endpoint* system = endpoints[kSystemIndex]) visit(*system);
+    if (Endpoint* consensus = endpoints[kConsensusIndex]) visit(*consensus);
+  }
+  // The endpoints a message of that type goes to, a bit each.
+  std::uint64_t receivers_of(MessageType type) const {
+    return is_service_type(type) ? 0 : bindings.find(type);
   }
   SendResult send_local(const OutboundMessage& message);
   DeliverResult deliver(const InboundMessage& message, Partial& partial);
@@ -120,6 +126,7 @@ struct Node::Impl final : Sender, LinkSink {
 
   std::array<Endpoint*, kEndpointsMax> endpoints{};
   std::uint64_t attached = 0;  // a bit an application
+  LocalService* service = nullptr;
   PacketTap* tap = nullptr;
   Nanos dead_after;
 

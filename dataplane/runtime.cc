@@ -296,6 +296,7 @@ void Runtime::run() {
 bool Runtime::report(NodeReport& out) { return impl_->loop->report(out); }
 void Runtime::stop() { impl_->loop->stop(); }
 Node& Runtime::node() { return *impl_->node; }
+IoLoop& Runtime::loop() { return *impl_->loop; }
 rte_mempool* Runtime::pool() { return impl_->pool.get(); }
 const RuntimePlan& Runtime::plan() const { return impl_->plan; }
 const IoLoopStatistics& Runtime::loop_statistics() const { return impl_->loop->statistics(); }

@@ -64,6 +64,8 @@ class Runtime {
   bool report(NodeReport& out);
 
   Node& node();
+  // Of the io lcore; what is attached to the node before run() may wake it.
+  IoLoop& loop();
   rte_mempool* pool();
   const RuntimePlan& plan() const;
   const IoLoopStatistics& loop_statistics() const;

@@ -159,4 +159,11 @@ FIGURES = [
         baseline=raft_step(3, 3 / 64), baseline_name="raft.step scaled by 3/64",
         medium="one thread, cores only: no network, no disk; 64 nodes, 256 B, batches of 256",
         limit="the same work for each node as with three: {baseline}", to_reach=0.7),
+    Figure(
+        name="log.append", unit="bytes/s",
+        ours=program("log_append", "--size", 4096, "--batch", 16, *SECONDS, keys=["value"]),
+        baseline=program("write_flush", "--bytes", 65536, *SECONDS, keys=["value"]),
+        baseline_name="pwrite and fdatasync of the same pattern",
+        medium="the disk of the temporary folder (TMPDIR); batches of 64 KB, a flush each",
+        limit="the disk, one flush at a time: {baseline}", to_reach=0.9),
 ]

@@ -65,6 +65,7 @@ enum class StepResult : std::uint8_t {
   kMalformed,    // no such message travels, or its parts contradict each other
   kLostLog,      // the leader knows of entries that this node stored and no longer has
 };
+inline constexpr std::size_t kStepResults = 10;
 std::string_view name_of(StepResult result);
 
 class Raft {

@@ -3,11 +3,13 @@
 #include "dataplane/client/dist_net.h"
 
 #include <memory>
+#include <mutex>
 #include <new>
 #include <string>
 
 #include "dataplane/client/config_file.h"
 #include "dataplane/client/context.h"
+#include "dataplane/client/dist_registry.h"
 #include "dataplane/client/error.h"
 
 using namespace ringroad::client;
@@ -20,6 +22,10 @@ struct Default {
   bool is_initialised = false;
   ConfigFile where;
   std::unique_ptr<dist_net_context> context;
+  // Of dist_net_propose(), from its first call on.
+  std::mutex registry_mutex;
+  std::unique_ptr<dist_registry_t, decltype(&dist_registry_close)> registry{nullptr,
+                                                                            &dist_registry_close};
 };
 
 Default& default_state() {
@@ -49,6 +55,35 @@ dist_net_error_t guarded(Function function) noexcept {
     return fail(DIST_NET_NO_MEMORY);
   } catch (...) {
     return fail(DIST_NET_CONFIGURATION);
+  }
+}
+
+dist_net_error_t propose(dist_registry_t* registry, const void* data, std::size_t size,
+                         std::uint32_t timeout_ms) {
+  const dist_registry_error_t error =
+      dist_registry_append(registry, data, size, timeout_ms, nullptr);
+  const char* const text = dist_registry_strerror(error);
+  switch (error) {
+    case DIST_REGISTRY_OK:
+      return DIST_NET_SUCCESS;
+    case DIST_REGISTRY_TIMED_OUT:
+    case DIST_REGISTRY_SESSION_UNKNOWN:
+      return fail(DIST_NET_TIMEOUT, text);
+    case DIST_REGISTRY_NO_LEADER:
+    case DIST_REGISTRY_NO_QUORUM:
+    case DIST_REGISTRY_NOT_MEMBER:
+      return fail(DIST_NET_NOT_CONNECTED, text);
+    case DIST_REGISTRY_LOG_FULL:
+    case DIST_REGISTRY_NO_ROOM:
+      return fail(DIST_NET_WOULD_BLOCK, text);
+    case DIST_REGISTRY_TOO_LARGE:
+      return fail(DIST_NET_TOO_LARGE, text);
+    case DIST_REGISTRY_DISCONNECTED:
+      return fail(DIST_NET_DISCONNECTED, text);
+    case DIST_REGISTRY_NO_MEMORY:
+      return fail(DIST_NET_NO_MEMORY, text);
+    default:
+      return fail(DIST_NET_NO_CONSENSUS, text);
   }
 }
 
@@ -97,11 +132,18 @@ dist_net_error_t dist_net_start(const char* bind_address, uint16_t bind_port) {
 dist_net_error_t dist_net_stop(void) {
   Default& state = default_state();
   if (state.context == nullptr) return fail(DIST_NET_NOT_STARTED);
+  state.registry.reset();
   state.context.reset();
   return DIST_NET_SUCCESS;
 }
 
-void dist_net_shutdown(void) { default_state() = {}; }
+void dist_net_shutdown(void) {
+  Default& state = default_state();
+  state.registry.reset();
+  state.context.reset();
+  state.where = {};
+  state.is_initialised = false;
+}
 
 dist_net_error_t dist_net_open(const dist_net_options_t* options, dist_net_context_t** context) {
   return guarded([&] {
@@ -165,9 +207,22 @@ uint32_t dist_net_broadcast_message(uint32_t message_type, const void* payload, 
   return message.accepted;
 }
 
-dist_net_error_t dist_net_propose(const void* /*data*/, size_t /*data_size*/,
-                                  uint32_t /*timeout_ms*/) {
-  return fail(DIST_NET_NO_CONSENSUS, "no consensus here");
+dist_net_error_t dist_net_propose(const void* data, size_t data_size, uint32_t timeout_ms) {
+  return guarded([&] {
+    if (find(nullptr) == nullptr) return last();
+    if (data == nullptr && data_size != 0) return fail(DIST_NET_INVALID_ARGUMENT);
+    Default& state = default_state();
+    const std::scoped_lock lock{state.registry_mutex};
+    if (state.registry == nullptr) {
+      dist_net_options_t options{};
+      options.socket = state.where.socket.c_str();
+      dist_registry_t* registry = nullptr;
+      const dist_net_error_t error = dist_registry_open(&options, &registry);
+      if (error != DIST_NET_SUCCESS) return error;
+      state.registry.reset(registry);
+    }
+    return propose(state.registry.get(), data, data_size, timeout_ms);
+  });
 }
 
 uint32_t dist_net_send(dist_net_context_t* context, dist_net_outgoing_t* messages, uint32_t count) {

@@ -180,7 +180,11 @@ DIST_NET_API dist_net_error_t dist_net_send_message(raft_node_id_t dest_node_id,
 DIST_NET_API uint32_t dist_net_broadcast_message(uint32_t message_type, const void* payload,
                                                  size_t payload_size, uint32_t priority);
 
-/* Always DIST_NET_NO_CONSENSUS: this release has no consensus to propose to. */
+/* Appends the data to the cluster's ordered log (dist_registry.h reads it). BLOCKS until a majority
+ * of the nodes has it on disk, or `timeout_ms` is over: DIST_NET_TIMEOUT, and it may still happen.
+ * Else nothing was done: DIST_NET_NOT_CONNECTED, no leader or no majority is reached;
+ * DIST_NET_WOULD_BLOCK, too much waits to be agreed on; DIST_NET_NO_CONSENSUS, the node takes no
+ * part in any. May be called from any thread; calls wait for each other. */
 DIST_NET_API dist_net_error_t dist_net_propose(const void* data, size_t data_size,
                                                uint32_t timeout_ms);
 

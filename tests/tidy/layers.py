@@ -37,9 +37,16 @@ MAY_INCLUDE = {
     # The channel's serving side hands applications to a node as endpoints.
     "dataplane/host": BASE + CONFIG + ["dataplane/core", "dataplane/kernels", "dataplane/node.h",
                                 "dataplane/node_report.h"],
-    "dataplane/client": BASE + ["dataplane/core/message.h", "dataplane/host"],
-    "dataplane": ["drivers", "hugepages"],
+    # It encodes what it asks of the replicated state.
+    "dataplane/client": BASE + ["dataplane/core/local_service.h", "dataplane/core/message.h",
+                                "dataplane/host", "consensus/machine"],
+    # Its main starts the node's consensus.
+    "dataplane": ["drivers", "hugepages", "consensus/lcore", "consensus/log"],
     "consensus/core": BASE,
+    # The log is written by a thread of its own, beside the lcores.
+    "consensus/log": BASE + ["dataplane/kernels", "consensus/core"],
+    "consensus/machine": BASE + ["consensus/core/ids.h"],
+    "consensus/replica": BASE + ["consensus/core", "consensus/log", "consensus/machine"],
     "consensus": ["dataplane", "drivers", "hugepages"],
     "control/core": BASE,
     "control": BASE + READING + ["dataplane/core", "dataplane/host", "dataplane/clock.h",
@@ -49,11 +56,13 @@ MAY_INCLUDE = {
     "perf": [""],
 }
 
-PURE = ["dataplane/base", "dataplane/core", "dataplane/net", "consensus/core", "control/core"]
+PURE = ["dataplane/base", "dataplane/core", "dataplane/net", "consensus/core",
+        "consensus/machine", "control/core"]
 
 # Kernels are pure but for intrinsics and ISA-L.
-WITHOUT_EAL = PURE + ["dataplane/kernels", "dataplane/client", "drivers/memif", "control",
-                      "tools/ringroad-fabric"]
+WITHOUT_EAL = PURE + ["dataplane/kernels", "dataplane/client", "drivers/memif", "consensus/log",
+                      "consensus/replica",
+                      "control", "tools/ringroad-fabric", "tools/ringroad-log"]
 
 # Of the standard library and Abseil, what carries time, threads, chance, files or streams.
 NOT_PURE = {

@@ -8,8 +8,6 @@ namespace ringroad::cli {
 
 using fabric::cat;
 
-namespace {
-
 absl::StatusOr<std::string> host_socket(Session& session) {
   const auto status = session.ask("node.status");
   if (status.ok()) {
@@ -24,7 +22,12 @@ absl::StatusOr<std::string> host_socket(Session& session) {
   return status.status();
 }
 
-}  // namespace
+// Whatever it is that does not answer, a node that a program cannot attach to is unreachable.
+absl::Status status_of_opening(dist_net_error_t error, const std::string& socket) {
+  if (error != DIST_NET_TIMEOUT) return status_of(error);
+  return absl::UnavailableError(
+      cat("the dataplane at ", socket, " does not answer; next: ringroad cluster status"));
+}
 
 absl::Status status_of(dist_net_error_t error) {
   const std::string text = dist_net_last_error();  // begins with the error's name
@@ -55,12 +58,7 @@ absl::StatusOr<Attachment> attach(Session& session) {
   options.socket = socket->c_str();
   dist_net_context_t* context = nullptr;
   const auto error = dist_net_open(&options, &context);
-  // Whatever it is that does not answer, a node that a program cannot attach to is unreachable.
-  if (error == DIST_NET_TIMEOUT) {
-    return absl::UnavailableError(
-        cat("the dataplane at ", *socket, " does not answer; next: ringroad cluster status"));
-  }
-  if (error != DIST_NET_SUCCESS) return status_of(error);
+  if (error != DIST_NET_SUCCESS) return status_of_opening(error, *socket);
   return Attachment{context};
 }
 

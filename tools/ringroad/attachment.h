@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "dataplane/client/dist_net.h"
@@ -17,6 +18,11 @@ using Attachment = std::unique_ptr<dist_net_context_t, CloseContext>;
 
 // A node whose control process is away is found by its id, since its links go on.
 absl::StatusOr<Attachment> attach(Session& session);
+
+// Where programs attach to the node that is asked.
+absl::StatusOr<std::string> host_socket(Session& session);
+// Why that could not be attached to.
+absl::Status status_of_opening(dist_net_error_t error, const std::string& socket);
 
 // What libringroad's last failing call of this thread has to say.
 absl::Status status_of(dist_net_error_t error);

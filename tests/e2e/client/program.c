@@ -2,6 +2,7 @@
  * dataplane to attach to it checks what needs none; with a socket as its argument it sends itself a
  * message. Prints TAP. */
 #include <dist_net.h>
+#include <dist_registry.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,7 +44,9 @@ int main(int argc, char** argv) {
   check(dist_net_init(64, NULL, NULL, NULL) == DIST_NET_SUCCESS, "certificate and key may be NULL");
   check(dist_net_start(NULL, 0) == DIST_NET_UNAVAILABLE, "a node without a dataplane says so");
   check(strstr(dist_net_last_error(), "node-64.sock") != NULL, "and names its socket");
-  check(dist_net_propose("x", 1, 10) == DIST_NET_NO_CONSENSUS, "there is no consensus yet");
+  check(dist_net_propose("x", 1, 10) == DIST_NET_NOT_STARTED, "nothing is proposed before start");
+  check(dist_registry_put(NULL, "k", 1, "v", 1, 0, 10, NULL) == DIST_REGISTRY_INVALID_ARGUMENT,
+        "a registry that is none is refused");
   if (argc > 1) talk_to(argv[1]);
   printf("1..%d\n", cases);
   return failures != 0;

@@ -486,7 +486,9 @@ TEST(Client, TheOriginalFunctionsWorkOnTheDefaultContext) {
   dist_net_release(nullptr, &message, 1);
   EXPECT_TRUE(eventually([&] { return dist_net_broadcast_message(6, "all", 3, 4) == 2; }));
   EXPECT_EQ(dist_net_propose("x", 1, 100), DIST_NET_NO_CONSENSUS);
-  EXPECT_STREQ(dist_net_last_error(), "DIST_NET_NO_CONSENSUS: no consensus here");
+  EXPECT_STREQ(dist_net_last_error(),
+               "DIST_NET_NO_CONSENSUS: this node takes no part in consensus: "
+               "/consensus/directory is not set");
   dist_net_node_info_t info;
   ASSERT_EQ(dist_net_get_node_info(nullptr, &info), DIST_NET_SUCCESS);
   EXPECT_EQ(info.node_id, 1U);

@@ -16,6 +16,8 @@ std::vector<Command> app_commands();
 std::vector<Command> config_commands();
 std::vector<Command> ping_commands();
 std::vector<Command> message_commands();
+std::vector<Command> registry_commands();
+std::vector<Command> raft_commands();
 std::vector<Command> capture_commands();
 std::vector<Command> top_commands();
 std::vector<Command> doctor_commands();

@@ -43,12 +43,14 @@ Tree ringroad_tree() {
                 {"link", "The node's links to its peers."},
                 {"app", "The programs attached to the node."},
                 {"config", "The node's configuration, in its file and in force."},
+                {"registry", "The keys and values that the cluster agrees on."},
+                {"raft", "The node's part in consensus."},
                 {"completion", "Completion for shells."}};
   tree.globals = global_options();
   for (const auto commands :
        {cluster_commands, node_commands, port_commands, link_commands, app_commands,
-        config_commands, ping_commands, message_commands, capture_commands, top_commands,
-        doctor_commands, version_commands, completion_commands}) {
+        config_commands, ping_commands, message_commands, registry_commands, raft_commands,
+        capture_commands, top_commands, doctor_commands, version_commands, completion_commands}) {
     auto noun = commands();
     std::move(noun.begin(), noun.end(), std::back_inserter(tree.commands));
   }
