@@ -379,7 +379,7 @@ void Node::report(NodeReport& out) const {
   out.node = impl_->statistics;
   out.stack = impl_->stack.statistics();
   out.port = impl_->port.statistics();
-  out.port_up = impl_->port.is_link_up();
+  out.port_up = impl_->port_up.load(std::memory_order_relaxed);
   out.port_since = impl_->port_since;
   out.buffers = impl_->pool->size;
   out.buffers_free = rte_mempool_avail_count(impl_->pool);
@@ -395,6 +395,8 @@ void Node::report(NodeReport& out) const {
     row.state = link.state();
     row.since = peer.since;
     row.has_stalled = link.has_stalled();
+    row.frame_bytes_max = link.frame_bytes_max();
+    row.peer_frame_bytes_max = link.peer_frame_bytes_max();
     for (std::uint8_t p = 0; p < kPriorities; ++p) {
       row.unresolved[p] = link.unresolved(Priority{p});
       row.backpressure[p] = link.backpressure(Priority{p});

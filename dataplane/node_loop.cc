@@ -50,11 +50,11 @@ std::uint32_t Node::poll(Nanos now) {
 // The neighbours are told our MAC whenever they may not know it any more.
 std::uint32_t Node::Impl::service_port(Nanos now) {
   const std::uint32_t work = port.service(now);
-  if (work != 0 || statistics.polls == 0) {
-    const bool up = port.is_link_up();
-    const bool was_up = port_up.load(std::memory_order_relaxed);
-    if (up && !was_up) stack.announce();
-    if (up != was_up) port_since = now;
+  // A peer that dies is noticed wherever the port looks at it, also while it receives.
+  const bool up = port.is_link_up();
+  if (up != port_up.load(std::memory_order_relaxed)) {
+    if (up) stack.announce();
+    port_since = now;
     port_up.store(up, std::memory_order_relaxed);
   }
   return work;

@@ -49,6 +49,8 @@ struct NodeReport {
     LinkState state = LinkState::kConnecting;
     bool has_stalled = false;  // messages wait here for a program that does not read
     Nanos since;               // of `state`
+    // Of this session, and what the peer takes; 0 while it is not up.
+    std::uint32_t frame_bytes_max = 0, peer_frame_bytes_max = 0;
     std::array<std::uint32_t, kPriorities> unresolved;   // messages queued or in flight
     std::array<Backpressure, kPriorities> backpressure;  // why a queue does not move
     LinkStatistics statistics;

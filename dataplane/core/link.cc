@@ -161,7 +161,8 @@ void Link::Impl::send_probe() {
   ++probe_count_;
   // The oldest content travels again; more of it when there is no number left for the probe.
   do {
-    sent_.lose_oldest([this](const SentPacket& packet) { on_packet_lost(packet); });
+    // No word of it yet is no word of its loss (RFC 9002, section 6.2).
+    sent_.lose_oldest([this](const SentPacket& packet) { send_again(packet); });
   } while (!sent_.has_room());
   ping_due_ = true;
 }
@@ -344,5 +345,11 @@ std::uint32_t Link::unresolved(Priority priority) const {
 }
 const LinkConfig& Link::config() const { return impl_->config_; }
 const LinkStatistics& Link::statistics() const { return impl_->statistics_; }
+std::uint32_t Link::frame_bytes_max() const {
+  return state() == LinkState::kUp ? impl_->frame_bytes_max_ : 0;
+}
+std::uint32_t Link::peer_frame_bytes_max() const {
+  return state() == LinkState::kUp ? impl_->peer_frame_bytes_max_ : 0;
+}
 
 }  // namespace ringroad

@@ -60,7 +60,7 @@ struct LinkStatistics {
   std::uint64_t frame_bytes_sent = 0, frame_bytes_received = 0;
   std::uint64_t messages_accepted = 0, messages_sent = 0, messages_received = 0;
   std::uint64_t payload_bytes_sent = 0, payload_bytes_received = 0;
-  std::uint64_t frames_lost = 0;             // declared lost by this end
+  std::uint64_t frames_lost = 0;             // later ones arrived; not those that a probe follows
   std::uint64_t messages_retransmitted = 0;  // counts messages or fragments
   std::uint64_t probes_sent = 0;
   std::uint64_t duplicate_messages = 0;  // arrived again and were discarded
@@ -161,6 +161,9 @@ class Link {
   std::uint32_t unresolved(Priority priority) const;
   const LinkConfig& config() const;
   const LinkStatistics& statistics() const;
+  // Of this session, which are the smaller end's, and what the peer said it takes; 0: not up.
+  std::uint32_t frame_bytes_max() const;
+  std::uint32_t peer_frame_bytes_max() const;
 
  private:
   struct Impl;

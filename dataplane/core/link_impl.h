@@ -105,6 +105,7 @@ struct Link::Impl {
   void on_window_record(const WindowRecord& record);
   void on_packet_acked(const SentPacket& packet);
   void on_packet_lost(const SentPacket& packet);
+  void send_again(const SentPacket& packet);  // what it held
   void note_asked(const FrameShape& shape, Nanos now);
   std::uint32_t hold(Incoming& in, std::uint8_t priority, bool is_next, bool is_busy = false);
   FrameDisposition settle(Incoming& in);
@@ -139,7 +140,7 @@ struct Link::Impl {
   Nanos hello_interval_;
   Nanos hello_time_;
   // What this session takes; set by become_up() from both ends' limits.
-  std::uint32_t frame_bytes_max_ = 0;
+  std::uint32_t frame_bytes_max_ = 0, peer_frame_bytes_max_ = 0;
   std::uint32_t whole_bytes_max_ = 0;  // the largest message that goes as one record
   std::uint32_t fragment_bytes_ = 0;   // payload of every fragment but a message's last
   std::uint32_t message_bytes_max_ = 0;

@@ -466,6 +466,10 @@ void Link::Impl::on_packet_acked(const SentPacket& packet) {
 
 void Link::Impl::on_packet_lost(const SentPacket& packet) {
   ++statistics_.frames_lost;
+  send_again(packet);
+}
+
+void Link::Impl::send_again(const SentPacket& packet) {
   for (std::size_t i = 0; i < packet.run_count; ++i) {
     const SequenceRun& run = packet.runs[i];
     SendStream& stream = send_[run.priority];

@@ -32,6 +32,7 @@ void Link::Impl::start_connecting(Nanos now) {
 
 // Both ends come to the same sizes, so what one sends is cut as the other has reserved room for.
 void Link::Impl::agree_sizes(const HelloRecord& peer) {
+  peer_frame_bytes_max_ = peer.frame_bytes_max;
   frame_bytes_max_ = std::min(config_.frame_bytes_max, peer.frame_bytes_max);
   whole_bytes_max_ = whole_bytes_max(frame_bytes_max_);
   fragment_bytes_ = fragment_bytes(frame_bytes_max_);

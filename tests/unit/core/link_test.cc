@@ -93,6 +93,7 @@ TEST(Link, RepairsALostFrameWithinARoundTripOfLaterOnes) {
   EXPECT_EQ(pair.b->received(), "lost 123");
   EXPECT_TRUE(pair.b->held.empty());
   EXPECT_EQ(pair.a->link->statistics().probes_sent, 0u);
+  EXPECT_EQ(pair.a->link->statistics().frames_lost, 1u);
 }
 
 TEST(Link, RepairsALostTailByProbing) {
@@ -103,6 +104,20 @@ TEST(Link, RepairsALostTailByProbing) {
   pair.settle(1'000);
   EXPECT_EQ(pair.b->received(), "tail");
   EXPECT_GE(pair.a->link->statistics().probes_sent, 1u);
+  EXPECT_EQ(pair.a->link->statistics().frames_lost, 0u) << "that it was lost nobody knows";
+}
+
+TEST(Link, TellsTheFrameSizesAgreedWithThePeerWhileItIsUp) {
+  LinkConfig jumbo, plain;
+  jumbo.frame_bytes_max = 8'972;
+  plain.frame_bytes_max = 1'472;
+  LinkPair pair(jumbo, plain);
+  EXPECT_EQ(pair.a->link->frame_bytes_max(), 0u);
+  pair.connect();
+  EXPECT_EQ(pair.a->link->frame_bytes_max(), 1'472u);
+  EXPECT_EQ(pair.a->link->peer_frame_bytes_max(), 1'472u);
+  EXPECT_EQ(pair.b->link->frame_bytes_max(), 1'472u);
+  EXPECT_EQ(pair.b->link->peer_frame_bytes_max(), 8'972u);
 }
 
 TEST(Link, DiscardsARepeatedFrame) {
