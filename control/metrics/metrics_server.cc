@@ -87,6 +87,13 @@ void send_answer(mg_connection* connection, const Answer& answer, bool with_body
   write_all(connection, text);
 }
 
+// What civetweb has of ours. It says why it cannot start to the thread that starts it.
+struct Serving {
+  SnapshotSource& source;
+  std::thread::id starter = std::this_thread::get_id();
+  std::string fault = {};  // the first that it told that thread
+};
+
 // ---- what civetweb calls; nothing may be thrown through it ----
 
 int on_request(mg_connection* connection) {
@@ -95,7 +102,7 @@ int on_request(mg_connection* connection) {
   try {
     const mg_request_info* request = mg_get_request_info(connection);
     const std::string_view method = request->request_method;
-    auto& source = *static_cast<SnapshotSource*>(request->user_data);
+    auto& source = static_cast<Serving*>(request->user_data)->source;
     Answer answer;
     if (method != "GET" && method != "HEAD") {
       answer = {.status = 405, .more = "Allow: GET, HEAD\r\n", .body = "GET and HEAD only\n"};
@@ -123,7 +130,19 @@ int on_refusal(mg_connection* connection, int status, const char* /*reason*/) {
 }
 
 // Mistakes of strangers are told to them, and fill nobody's log.
-int on_log(const mg_connection* /*connection*/, const char* /*text*/) { return 1; }
+int on_access(const mg_connection* /*connection*/, const char* /*text*/) { return 1; }
+
+int on_log(const mg_connection* connection, const char* text) {
+  const mg_context* const context = mg_get_context(connection);
+  if (context == nullptr) return 1;
+  auto* const serving = static_cast<Serving*>(mg_get_user_data(context));
+  if (std::this_thread::get_id() != serving->starter || !serving->fault.empty()) return 1;
+  try {
+    serving->fault = text;
+  } catch (const std::exception&) {  // out of memory: then it is not told
+  }
+  return 1;
+}
 
 // ---- where to listen ----
 
@@ -207,7 +226,7 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
-mg_context* start_at(const Place& place, SnapshotSource& source) {
+mg_context* start_at(const Place& place, Serving& serving) {
   const std::string where = place.text();
   const std::string threads = std::to_string(MetricsServer::kThreads);
   const std::string waiting = std::to_string(MetricsServer::kConnectionsWaitingMax);
@@ -234,9 +253,9 @@ mg_context* start_at(const Place& place, SnapshotSource& source) {
   callbacks.begin_request = on_request;
   callbacks.http_error = on_refusal;
   callbacks.log_message = on_log;
-  callbacks.log_access = on_log;
+  callbacks.log_access = on_access;
   const SignalsBlocked blocked;
-  return mg_start(&callbacks, &source, options);
+  return mg_start(&callbacks, &serving, options);
 }
 
 std::uint16_t port_of(const mg_context* context) {
@@ -247,12 +266,15 @@ std::uint16_t port_of(const mg_context* context) {
 }  // namespace
 
 struct MetricsServer::Impl {
+  Serving serving;
   mg_context* context = nullptr;
   Place place;
   std::string address;
   bool has_moved = false;
 
-  Impl() { mg_init_library(MG_FEATURES_DEFAULT); }
+  explicit Impl(SnapshotSource& source) : serving{.source = source} {
+    mg_init_library(MG_FEATURES_DEFAULT);
+  }
   ~Impl() {
     if (context != nullptr) stop();
     mg_exit_library();
@@ -279,18 +301,23 @@ absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::start(const std::s
                                                                     SnapshotSource& source) {
   const auto asked = parse_place(listen);
   if (!asked.ok()) return asked.status();
-  auto impl = std::make_unique<Impl>();
+  auto impl = std::make_unique<Impl>(source);
   const int ports = asked->port == 0 ? 1 : std::min<int>(kPortsMax, 0x10000 - asked->port);
   for (int i = 0; i < ports; ++i) {
     impl->place = {asked->address, static_cast<std::uint16_t>(asked->port + i)};
-    const int error = Socket().listen(impl->place);  // civetweb itself would not say why it cannot
-    if (error == EADDRINUSE) continue;
-    if (error != 0) {
-      return absl::UnavailableError(absl::StrFormat("metrics: cannot listen at %s: %s",
-                                                    impl->place.text(), std::strerror(error)));
+    // civetweb itself would not say in so many words why it cannot.
+    int error = Socket().listen(impl->place);
+    if (error == 0) {
+      impl->context = start_at(impl->place, impl->serving);
+      // It may be that somebody was faster.
+      if (impl->context == nullptr) error = Socket().listen(impl->place);
     }
-    impl->context = start_at(impl->place, source);
-    if (impl->context == nullptr) continue;  // somebody was faster
+    if (error == EADDRINUSE) continue;
+    if (impl->context == nullptr) {
+      return absl::UnavailableError(
+          absl::StrFormat("metrics: cannot listen at %s: %s", impl->place.text(),
+                          error != 0 ? std::strerror(error) : impl->serving.fault));
+    }
     if (asked->port == 0) impl->place.port = port_of(impl->context);
     impl->address = impl->place.text();
     impl->has_moved = i > 0;

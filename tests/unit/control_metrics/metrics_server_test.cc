@@ -5,10 +5,13 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
+#include <fstream>
 #include <vector>
 
 #include "tests/unit/control_metrics/sample_snapshot.h"
@@ -157,6 +160,44 @@ TEST(MetricsServer, SaysWhyItCannotListenAtAnAddressOfSomebodyElse) {
   EXPECT_EQ(server.status().message(),
             "metrics: cannot listen at 192.0.2.1:9090: Cannot assign requested address");
 }
+
+// Sanitizers need room themselves.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define RINGROAD_IS_SANITIZED
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define RINGROAD_IS_SANITIZED
+#endif
+
+#ifndef RINGROAD_IS_SANITIZED
+
+// Starts a server where there is no room for the stack of another thread; what it says is left on
+// stderr. Only in a process of its own, which has no stacks left to use again.
+void start_without_room_for_threads() {
+  Sample sample;
+  std::free(std::malloc(100'000));  // but for what is allocated on the way
+  std::size_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  const rlimit now{.rlim_cur = pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)),
+                   .rlim_max = RLIM_INFINITY};
+  if (::setrlimit(RLIMIT_AS, &now) != 0) std::_Exit(3);
+  const auto server = MetricsServer::start("127.0.0.1:0", sample);
+  const rlimit no_more{.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+  (void)::setrlimit(RLIMIT_AS, &no_more);
+  if (server.ok()) std::_Exit(0);
+  const std::string said(server.status().message());
+  (void)!::write(STDERR_FILENO, said.data(), said.size());
+  std::_Exit(1);
+}
+
+TEST(MetricsServerDeathTest, SaysWhyItCannotStartAndDoesNotBlameThePort) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(start_without_room_for_threads(), testing::ExitedWithCode(1),
+              "cannot listen at 127.0.0.1:0: .*thread");
+}
+
+#endif
 
 TEST(MetricsServer, SaysSoWhenEveryPortUpToTheLastIsTaken) {
   Sample sample;
