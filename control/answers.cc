@@ -74,13 +74,69 @@ Json queues(const NodeReport::LinkRow& link) {
   return json;
 }
 
-Json link_json(const NodeModel& state, const NodeReport::LinkRow& link, Nanos now) {
+Json problem_json(const Problem& problem, const Keeper& keeper) {
+  return {{"severity", problem.severity == ProblemSeverity::kWrong ? "wrong" : "warning"},
+          {"subject", subject_name(problem.subject)},
+          {"text", problem.text},
+          {"node_id", problem.node.value},
+          {"peer_id", problem.peer == kNoNode ? Json(nullptr) : Json(problem.peer.value)},
+          {"next", problem.next},
+          {"mend", keeper.restart_command(problem.node, problem.restart)}};
+}
+
+// All that is wrong, found once for an answer, of which each part of it tells its own.
+class Wrongs {
+ public:
+  Wrongs(const NodeModel& state, const Keeper& keeper, Nanos now)
+      : keeper_(keeper), problems_(find_problems(state.view(), state.local_facts(), now)) {}
+
+  template <typename Wanted>
+  Json json(Wanted wanted) const {
+    Json json = Json::array();
+    for (const Problem& problem : problems_) {
+      if (wanted(problem)) json.push_back(problem_json(problem, keeper_));
+    }
+    return json;
+  }
+
+ private:
+  const Keeper& keeper_;
+  std::vector<Problem> problems_;
+};
+
+// Why a link is not as it should be: what is wrong with itself or its peer, and with the node as a
+// whole where that cuts it.
+bool explains(const Problem& problem, NodeId self, const NodeReport::LinkRow& link) {
+  const bool is_up = link.state == LinkState::kUp;
+  if (problem.subject == ProblemSubject::kLink) {
+    const bool is_ours = problem.node == self && problem.peer == link.peer;
+    return is_ours ||
+           (problem.node == link.peer && (problem.peer == kNoNode || problem.peer == self));
+  }
+  if (problem.subject == ProblemSubject::kPort) return problem.node == self && !is_up;
+  return problem.subject == ProblemSubject::kProgram && problem.node == link.peer;
+}
+
+// Of a port or a program of the node itself.
+auto about(ProblemSubject subject, NodeId self) {
+  return [=](const Problem& problem) { return problem.subject == subject && problem.node == self; };
+}
+
+Json link_json(const NodeModel& state, const NodeReport::LinkRow& link, const Wrongs& wrongs,
+               Nanos now) {
   const PeerConfig* peer = state.find_peer(link.peer);
   const LinkStatistics& counts = link.statistics;
   const LinkRates& rates = state.link_rates(link.peer);
   const LatencyHistogram recent = rates.round_trip.recent(counts.round_trip);
+  const bool is_up = link.state == LinkState::kUp;
+  const NodeId self = state.config().local_node.node_id;
+  // What was measured before it went down says nothing of now.
+  const auto measured = [&](Nanos time) { return is_up ? seconds_or_null(time) : Json(nullptr); };
+  const auto bytes_or_null = [](std::uint32_t bytes) {
+    return bytes > 0 ? Json(bytes) : Json(nullptr);
+  };
   const auto quantile = [&](double fraction) -> Json {
-    if (recent.count() == 0) return nullptr;
+    if (!is_up || recent.count() == 0) return nullptr;
     return static_cast<double>(recent.quantile(fraction)) / 1e9;
   };
   return {{"peer_id", link.peer.value},
@@ -90,8 +146,10 @@ Json link_json(const NodeModel& state, const NodeReport::LinkRow& link, Nanos no
           {"state", link_state_name(link.state)},
           {"since_seconds", in_seconds(now - link.since)},
           {"sessions", counts.sessions},
-          {"round_trip_seconds", seconds_or_null(counts.smoothed_rtt)},
-          {"round_trip_smallest_seconds", seconds_or_null(counts.smallest_rtt)},
+          {"frame_bytes_max", bytes_or_null(link.frame_bytes_max)},
+          {"peer_frame_bytes_max", bytes_or_null(link.peer_frame_bytes_max)},
+          {"round_trip_seconds", measured(counts.smoothed_rtt)},
+          {"round_trip_smallest_seconds", measured(counts.smallest_rtt)},
           {"round_trip_p50_seconds", quantile(0.5)},
           {"round_trip_p99_seconds", quantile(0.99)},
           {"messages_sent_per_second", rates.traffic.messages_sent},
@@ -109,12 +167,15 @@ Json link_json(const NodeModel& state, const NodeReport::LinkRow& link, Nanos no
           {"probes_sent_total", counts.probes_sent},
           {"outcomes", outcomes(counts.outcomes)},
           {"refused", refused(counts)},
-          {"queues", queues(link)}};
+          {"queues", queues(link)},
+          {"problems",
+           wrongs.json([&](const Problem& problem) { return explains(problem, self, link); })}};
 }
 
 Json application_json(const NodeModel& state, const host::ApplicationsReport::Row& row, Nanos now) {
   const host::ChannelCounts& counts = row.counts;
-  const TrafficRates rates = state.application_rates(row.application_id);
+  const ProgramRates rates = state.program_rates(row.application_id);
+  const auto live = [&](double rate) { return state.is_live() ? Json(rate) : Json(nullptr); };
   return {{"application_id", row.application_id},
           {"name", std::string(row.name, ::strnlen(row.name, sizeof row.name))},
           {"process_id", row.process_id},
@@ -125,13 +186,21 @@ Json application_json(const NodeModel& state, const host::ApplicationsReport::Ro
           {"messages_received_total", counts.messages_received},
           {"bytes_sent_total", counts.bytes_taken},
           {"bytes_received_total", counts.bytes_received},
-          {"messages_sent_per_second", rates.messages_sent},
-          {"messages_received_per_second", rates.messages_received},
+          {"messages_sent_per_second", live(rates.traffic.messages_sent)},
+          {"messages_received_per_second", live(rates.traffic.messages_received)},
+          {"does_read", !rates.is_unread()},
           {"refused_total", counts.messages_refused},
           {"waited_total", counts.messages_waited},
           {"receive_busy_total", counts.receive_busy},
           {"violations_total", counts.violations},
           {"outcomes", outcomes(counts.outcomes)}};
+}
+
+// Why nothing is known of links and programs; none while the dataplane moves.
+Json dataplane_problems(const NodeModel& state, const Keeper& keeper, Nanos now) {
+  if (state.is_live()) return Json::array();
+  return Wrongs(state, keeper, now)
+      .json(about(ProblemSubject::kNode, state.config().local_node.node_id));
 }
 
 std::uint32_t links_total(const NodeModel& state) {
@@ -156,7 +225,8 @@ Json summary_json(const NodeModel& state, const NodeView& view, Nanos now) {
                {"told_seconds", nullptr}};
   if (!view.summary) return json;
   json["told_seconds"] = in_seconds(now - view.told);
-  if (!view.is_fresh(now)) return json;
+  // What a node told before it went down is not how it is.
+  if (!view.is_fresh(now) || view.state == NodeState::kDown) return json;
   const Summary& summary = *view.summary;
   json["messages_sent_per_second"] = summary.messages_sent_per_second;
   json["messages_received_per_second"] = summary.messages_received_per_second;
@@ -168,27 +238,25 @@ Json summary_json(const NodeModel& state, const NodeView& view, Nanos now) {
   return json;
 }
 
-Json problem_json(const Problem& problem) {
-  return {{"severity", problem.severity == ProblemSeverity::kWrong ? "wrong" : "warning"},
-          {"text", problem.text},
-          {"node_id", problem.node.value},
-          {"peer_id", problem.peer == kNoNode ? Json(nullptr) : Json(problem.peer.value)},
-          {"next", problem.next}};
-}
-
 Json member_json(NodeId node, const std::string& name, const std::string& zone, Ipv4Address address,
                  std::uint16_t port, bool is_self) {
   return {{"node_id", node.value},         {"name", name}, {"zone", zone},
           {"address", to_string(address)}, {"port", port}, {"is_self", is_self}};
 }
 
-Json dataplane_json(const NodeModel& state, const ProcessFacts& process, Nanos now) {
+Json dataplane_json(const NodeModel& state, const ProcessFacts& process, const Keeper& keeper,
+                    Nanos now) {
   const bool attached = state.is_attached();
-  Json json = {{"attached", attached},
-               {"process_id", nullptr},
-               {"uptime_seconds", nullptr},
-               {"away_seconds", nullptr},
-               {"reason", state.away_reason()}};
+  const bool is_well = attached && !state.is_still();
+  const NodeId self = state.config().local_node.node_id;
+  Json json = {
+      {"attached", attached},
+      {"moves", is_well},
+      {"process_id", nullptr},
+      {"uptime_seconds", nullptr},
+      {"away_seconds", nullptr},
+      {"reason", state.is_still() ? describe_stillness(state.still_for()) : state.away_reason()},
+      {"mend", is_well ? "" : keeper.restart_command(self, Restart::kDataplane)}};
   if (attached) {
     json["process_id"] = process.dataplane_process;
     if (state.has_report()) json["uptime_seconds"] = in_seconds(now - state.report().started);
@@ -199,7 +267,7 @@ Json dataplane_json(const NodeModel& state, const ProcessFacts& process, Nanos n
 }
 
 Json loops_json(const NodeModel& state) {
-  if (!state.has_report()) return Json::array();
+  if (!state.is_live()) return Json::array();
   const LoopRates& rates = state.loop_rates();
   return Json::array({{{"name", "io-0"},
                        {"busy_share", rates.busy_share},
@@ -210,12 +278,18 @@ Json loops_json(const NodeModel& state) {
 
 }  // namespace
 
-Json node_status(const NodeModel& state, const ProcessFacts& process, Nanos now) {
+Json node_status(const NodeModel& state, const ProcessFacts& process, const Keeper& keeper,
+                 Nanos now) {
   const NodeConfig& config = state.config();
   const NodeReport& report = state.report();
   const NodeView* self = state.view().find(config.local_node.node_id);
   CountsByReason drops = port_drops(report);
   for (const auto& [reason, count] : frame_drops(report)) drops[reason] += count;
+  // Figures of a dataplane that is gone, or stands still, are no more.
+  const auto live = [&](const auto& figure) {
+    return state.is_live() ? Json(figure) : Json(nullptr);
+  };
+  const NodeId id = config.local_node.node_id;
   return {{"schema_version", 1},
           {"node_id", config.local_node.node_id.value},
           {"name", config.local_node.name},
@@ -226,7 +300,7 @@ Json node_status(const NodeModel& state, const ProcessFacts& process, Nanos now)
           {"state", node_state_name(self->state)},
           {"version", process.version},
           {"plain", !config.tls_enabled},
-          {"dataplane", dataplane_json(state, process, now)},
+          {"dataplane", dataplane_json(state, process, keeper, now)},
           {"control",
            {{"process_id", process.process_id},
             {"uptime_seconds", in_seconds(now - process.started)},
@@ -239,31 +313,28 @@ Json node_status(const NodeModel& state, const ProcessFacts& process, Nanos now)
           {"idle", word_of(kIdlePolicyWords, state.has_report() ? report.idle : config.cpu.idle)},
           {"links_up", std::popcount(state.links_up())},
           {"links_total", links_total(state)},
-          {"applications", state.applications().count},
-          {"buffers_total", report.buffers},
-          {"buffers_free", report.buffers_free},
+          {"applications", live(state.applications().count)},
+          {"buffers_total", live(report.buffers)},
+          {"buffers_free", live(report.buffers_free)},
           {"loops", loops_json(state)},
-          {"messages_delivered_total", report.node.messages_delivered},
-          {"messages_local_total", report.node.messages_local},
-          {"drops", counts_json(drops)}};
+          {"messages_delivered_total", live(report.node.messages_delivered)},
+          {"messages_local_total", live(report.node.messages_local)},
+          {"drops", live(counts_json(drops))},
+          {"problems", Wrongs(state, keeper, now).json([id](const Problem& problem) {
+             return concerns(problem, id);
+           })}};
 }
 
-Json cluster_status(const NodeModel& state, Nanos now) {
+Json cluster_status(const NodeModel& state, const Keeper& keeper, Nanos now) {
   Json nodes = Json::array();
   for (const NodeView& view : state.view().nodes()) nodes.push_back(summary_json(state, view, now));
-  Json problems = Json::array();
-  // Named: clang 19 leaks a temporary argument of a range-for's range.
-  const LocalFacts facts = state.local_facts();
-  for (const Problem& problem : find_problems(state.view(), facts, now)) {
-    problems.push_back(problem_json(problem));
-  }
   return {{"schema_version", 1},
           {"cluster", state.config().cluster_name},
           {"plain", !state.config().tls_enabled},
           {"leader", nullptr},
           {"seen_by", state.config().local_node.node_id.value},
           {"nodes", std::move(nodes)},
-          {"problems", std::move(problems)}};
+          {"problems", Wrongs(state, keeper, now).json([](const Problem&) { return true; })}};
 }
 
 Json cluster_members(const NodeModel& state) {
@@ -278,45 +349,58 @@ Json cluster_members(const NodeModel& state) {
   return {{"schema_version", 1}, {"cluster", state.config().cluster_name}, {"members", members}};
 }
 
-Json port_list(const NodeModel& state, Nanos now) {
+Json port_list(const NodeModel& state, const Keeper& keeper, Nanos now) {
   const NodeConfig& config = state.config();
   const PortConfig& port = config.ports.front();
   const NodeReport& report = state.report();
   const PortRates& rates = state.port_rates();
-  const Nanos since = state.has_report() ? report.port_since : state.attached_since();
-  Json json = {{"index", 0},
-               {"kind", word_of(kPortKindWords, port.kind)},
-               {"up", state.is_attached() && report.port_up},
-               {"since_seconds", in_seconds(now - since)},
-               {"address", to_string(config.local_node.bind_address)},
-               {"prefix_length", port.prefix_length},
-               {"mtu", port.mtu},
-               {"packets_sent_total", report.port.packets_sent},
-               {"packets_received_total", report.port.packets_received},
-               {"bytes_sent_total", report.port.bytes_sent},
-               {"bytes_received_total", report.port.bytes_received},
-               {"packets_sent_per_second", rates.packets_sent},
-               {"packets_received_per_second", rates.packets_received},
-               {"bytes_sent_per_second", rates.bytes_sent},
-               {"bytes_received_per_second", rates.bytes_received},
-               {"link_changes_total", report.port.link_changes},
-               {"drops", counts_json(port_drops(report))},
-               {"waits", counts_json(port_waits(report))}};
+  const bool is_live = state.is_live();
+  // Without a dataplane that moves a port is down, and has been since that went, or stopped.
+  const Nanos since = is_live            ? report.port_since
+                      : state.is_still() ? report.time
+                                         : state.attached_since();
+  const auto live = [&](const auto& figure) { return is_live ? Json(figure) : Json(nullptr); };
+  Json json = {
+      {"index", 0},
+      {"kind", word_of(kPortKindWords, port.kind)},
+      {"up", is_live && report.port_up},
+      {"since_seconds", in_seconds(now - since)},
+      {"address", to_string(config.local_node.bind_address)},
+      {"prefix_length", port.prefix_length},
+      {"mtu", port.mtu},
+      {"packets_sent_total", live(report.port.packets_sent)},
+      {"packets_received_total", live(report.port.packets_received)},
+      {"bytes_sent_total", live(report.port.bytes_sent)},
+      {"bytes_received_total", live(report.port.bytes_received)},
+      {"packets_sent_per_second", live(rates.packets_sent)},
+      {"packets_received_per_second", live(rates.packets_received)},
+      {"bytes_sent_per_second", live(rates.bytes_sent)},
+      {"bytes_received_per_second", live(rates.bytes_received)},
+      {"link_changes_total", live(report.port.link_changes)},
+      {"drops", live(counts_json(port_drops(report)))},
+      {"waits", live(counts_json(port_waits(report)))},
+      {"problems",
+       Wrongs(state, keeper, now).json(about(ProblemSubject::kPort, config.local_node.node_id))}};
   return {{"schema_version", 1}, {"ports", Json::array({std::move(json)})}};
 }
 
-Json link_list(const NodeModel& state, std::optional<NodeId> peer, Nanos now) {
+Json link_list(const NodeModel& state, std::optional<NodeId> peer, const Keeper& keeper,
+               Nanos now) {
   Json links = Json::array();
+  const Wrongs wrongs(state, keeper, now);
   for (const NodeReport::LinkRow& link : state.links()) {
     const bool is_node = link.peer.value >= 1 && link.peer.value <= kNodesMax;
-    if (is_node && (!peer || link.peer == *peer)) links.push_back(link_json(state, link, now));
+    if (is_node && (!peer || link.peer == *peer))
+      links.push_back(link_json(state, link, wrongs, now));
   }
   return {{"schema_version", 1},
           {"node_id", state.config().local_node.node_id.value},
-          {"links", std::move(links)}};
+          {"links", std::move(links)},
+          {"problems", dataplane_problems(state, keeper, now)}};
 }
 
-Json app_list(const NodeModel& state, Nanos now) {
+Json app_list(const NodeModel& state, const Keeper& keeper, Nanos now) {
+  const NodeId self = state.config().local_node.node_id;
   Json applications = Json::array();
   const host::ApplicationsReport& report = state.applications();
   for (std::size_t i = 0; state.is_attached() && i < report.count; ++i) {
@@ -324,7 +408,8 @@ Json app_list(const NodeModel& state, Nanos now) {
   }
   return {{"schema_version", 1},
           {"node_id", state.config().local_node.node_id.value},
-          {"applications", std::move(applications)}};
+          {"applications", std::move(applications)},
+          {"problems", Wrongs(state, keeper, now).json(about(ProblemSubject::kProgram, self))}};
 }
 
 std::string unready_reason(const NodeModel& state) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "control/keeper.h"
 #include "control/node_model.h"
 #include "dataplane/base/ids.h"
 #include "nlohmann/json.hpp"
@@ -23,13 +24,15 @@ struct ProcessFacts {
   std::uint32_t dataplane_process = 0;  // while attached
 };
 
-nlohmann::json node_status(const NodeModel& state, const ProcessFacts& process, Nanos now);
-nlohmann::json cluster_status(const NodeModel& state, Nanos now);
+nlohmann::json node_status(const NodeModel& state, const ProcessFacts& process,
+                           const Keeper& keeper, Nanos now);
+nlohmann::json cluster_status(const NodeModel& state, const Keeper& keeper, Nanos now);
 nlohmann::json cluster_members(const NodeModel& state);
-nlohmann::json port_list(const NodeModel& state, Nanos now);
+nlohmann::json port_list(const NodeModel& state, const Keeper& keeper, Nanos now);
 // Of one peer's link, or of all.
-nlohmann::json link_list(const NodeModel& state, std::optional<NodeId> peer, Nanos now);
-nlohmann::json app_list(const NodeModel& state, Nanos now);
+nlohmann::json link_list(const NodeModel& state, std::optional<NodeId> peer, const Keeper& keeper,
+                         Nanos now);
+nlohmann::json app_list(const NodeModel& state, const Keeper& keeper, Nanos now);
 
 // Why the node is not ready for messages, one line; empty when it is.
 std::string unready_reason(const NodeModel& state);

@@ -1,6 +1,7 @@
 #include "control/methods.h"
 
 #include <cstring>
+#include <filesystem>
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/clock.h"
@@ -22,6 +23,7 @@ Nanos time_in(const nlohmann::json& params, const char* key, double missing) {
 
 Methods::Methods(Parts parts)
     : parts_(std::move(parts)),
+      keeper_(std::filesystem::path(parts_.state.config().control.socket).parent_path().string()),
       told_{{"rpc.discover", &Methods::discover},
             {"node.status", &Methods::node_status},
             {"cluster.status", &Methods::cluster_status},
@@ -58,32 +60,32 @@ void Methods::on_hung_up(const RpcClient& client) { parts_.capture.on_hung_up(cl
 RpcResult Methods::discover(const Json&) { return parts_.interface.description(); }
 
 RpcResult Methods::node_status(const Json&) {
-  return control::node_status(parts_.state, parts_.process(), monotonic_now());
+  return control::node_status(parts_.state, parts_.process(), keeper_, monotonic_now());
 }
 
 RpcResult Methods::cluster_status(const Json&) {
-  return control::cluster_status(parts_.state, monotonic_now());
+  return control::cluster_status(parts_.state, keeper_, monotonic_now());
 }
 
 RpcResult Methods::cluster_members(const Json&) { return control::cluster_members(parts_.state); }
 
 RpcResult Methods::port_list(const Json&) {
-  return control::port_list(parts_.state, monotonic_now());
+  return control::port_list(parts_.state, keeper_, monotonic_now());
 }
 
 RpcResult Methods::link_list(const Json& params) {
   if (!params.contains("peer_id")) {
-    return control::link_list(parts_.state, std::nullopt, monotonic_now());
+    return control::link_list(parts_.state, std::nullopt, keeper_, monotonic_now());
   }
   const NodeId peer = node_in(params);
   if (parts_.state.find_peer(peer) == nullptr) {
     return RpcError::not_found(absl::StrCat("no peer with id ", peer.value, " is configured"));
   }
-  return control::link_list(parts_.state, peer, monotonic_now());
+  return control::link_list(parts_.state, peer, keeper_, monotonic_now());
 }
 
 RpcResult Methods::app_list(const Json&) {
-  return control::app_list(parts_.state, monotonic_now());
+  return control::app_list(parts_.state, keeper_, monotonic_now());
 }
 
 RpcResult Methods::config_get(const Json&) { return parts_.configuration.get(); }

@@ -67,6 +67,7 @@ class Methods final : public RpcHandler {
                                         NodeId peer) const;
 
   Parts parts_;
+  Keeper keeper_;
   std::map<std::string, Told> told_;
   std::map<std::string, Done> done_;
 };

@@ -15,7 +15,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "control/drops.h"
 
 namespace ringroad::control {
@@ -59,6 +62,21 @@ bool waits_for_credit(const NodeReport::LinkRow& link, std::size_t priority) {
   const Backpressure why = link.backpressure[priority];
   return link.unresolved[priority] > 0 &&
          (why == Backpressure::kMessageCredit || why == Backpressure::kByteCredit);
+}
+
+// Since when links are as they are, and the node itself: since the last of them, or its port,
+// changed.
+std::vector<LinkTime> link_times(NodeId self, const NodeReport& report,
+                                 std::span<const NodeReport::LinkRow> links) {
+  std::vector<LinkTime> times;
+  if (links.empty()) return times;
+  Nanos latest = std::max(report.started, report.port_since);
+  for (const NodeReport::LinkRow& link : links) {
+    times.push_back({.node = link.peer, .since = link.since});
+    latest = std::max(latest, link.since);
+  }
+  times.push_back({.node = self, .since = latest});
+  return times;
 }
 
 const NodeReport::LinkRow* find_row(const NodeReport& report, NodeId peer) {
@@ -131,7 +149,9 @@ void NodeModel::set_config(const NodeConfig& config, std::uint64_t version, Nano
 // none.
 void NodeModel::look_at_dataplane(Nanos now) {
   still_for_ = is_attached_ && has_report_ ? std::max(now - report_->time, Nanos{}) : Nanos{};
-  view_.on_links(is_attached_ && !is_still() ? std::optional(links_up()) : std::nullopt, now);
+  const std::vector<LinkTime> times = link_times(config_.local_node.node_id, *report_, links());
+  view_.on_links(is_attached_ && !is_still() ? std::optional(links_up()) : std::nullopt, times,
+                 now);
   view_.tick(now);
 }
 
@@ -139,8 +159,9 @@ void NodeModel::forget_rates() {
   std::ranges::fill(link_rates_, LinkRates{});
   port_rates_ = {};
   loop_rates_ = {};
-  application_rates_.clear();
-  unread_ticks_ = 0;
+  program_rates_.clear();
+  unread_ticks_ = unclaimed_ticks_ = 0;
+  unclaimed_per_second_ = 0;
   drops_per_second_ = 0;
   drop_reason_.clear();
 }
@@ -175,11 +196,11 @@ void NodeModel::on_reports(const NodeReport& report, const host::ApplicationsRep
 }
 
 std::span<const NodeReport::LinkRow> NodeModel::links() const {
-  return {report_->links.data(), is_attached_ && has_report_ ? report_->link_count : 0};
+  return {report_->links.data(), is_live() ? report_->link_count : 0};
 }
 
 const NodeReport::LinkRow* NodeModel::find_link(NodeId peer) const {
-  return is_attached_ && has_report_ ? find_row(*report_, peer) : nullptr;
+  return is_live() ? find_row(*report_, peer) : nullptr;
 }
 
 const PeerConfig* NodeModel::find_peer(NodeId peer) const {
@@ -196,9 +217,9 @@ std::uint64_t NodeModel::links_up() const {
   return up;
 }
 
-TrafficRates NodeModel::application_rates(std::uint32_t application_id) const {
-  const auto found = application_rates_.find(application_id);
-  return found == application_rates_.end() ? TrafficRates{} : found->second;
+ProgramRates NodeModel::program_rates(std::uint32_t application_id) const {
+  const auto found = program_rates_.find(application_id);
+  return found == program_rates_.end() ? ProgramRates{} : found->second;
 }
 
 void NodeModel::tick_links(Nanos elapsed) {
@@ -219,16 +240,44 @@ void NodeModel::tick_links(Nanos elapsed) {
 }
 
 void NodeModel::tick_applications(Nanos elapsed) {
-  application_rates_.clear();
+  const std::map<std::uint32_t, ProgramRates> earlier = std::exchange(program_rates_, {});
   for (std::size_t i = 0; i < applications_->count; ++i) {
     const auto& row = applications_->rows[i];
     for (std::size_t k = 0; k < ticked_applications_->count; ++k) {
       const auto& before = ticked_applications_->rows[k];
       if (before.application_id != row.application_id || before.attached != row.attached) continue;
-      application_rates_[row.application_id] =
-          rates_between(counts_of(before.counts), counts_of(row.counts), elapsed);
+      ProgramRates& rates = program_rates_[row.application_id];
+      rates.traffic = rates_between(counts_of(before.counts), counts_of(row.counts), elapsed);
+      const auto known = earlier.find(row.application_id);
+      // Put off is what a busy program's messages are too, now and then: it goes on taking some.
+      const bool is_unread = row.counts.receive_busy > before.counts.receive_busy &&
+                             row.counts.messages_received == before.counts.messages_received;
+      rates.unread_ticks = !is_unread               ? 0
+                           : known == earlier.end() ? 1
+                                                    : known->second.unread_ticks + 1;
     }
   }
+}
+
+void NodeModel::tick_drops(Nanos elapsed) {
+  const NodeReport& before = *ticked_report_;
+  const NodeReport& after = *report_;
+  drops_per_second_ = 0;
+  std::uint64_t most = 0;
+  const CountsByReason earlier = alarming_drops(before);
+  const CountsByReason later = alarming_drops(after);
+  for (const auto& [reason, count] : later) {
+    const auto known = earlier.find(reason);
+    const std::uint64_t was = known == earlier.end() ? 0 : known->second;
+    drops_per_second_ += rate_between(was, count, elapsed);
+    if (count >= was && count - was > most) {
+      most = count - was;
+      drop_reason_ = reason;
+    }
+  }
+  unclaimed_per_second_ =
+      rate_between(before.node.messages_no_receiver, after.node.messages_no_receiver, elapsed);
+  unclaimed_ticks_ = unclaimed_per_second_ > 0 ? unclaimed_ticks_ + 1 : 0;
 }
 
 void NodeModel::tick(Nanos now) {
@@ -253,18 +302,7 @@ void NodeModel::tick(Nanos now) {
           .busy_share = share_between(before.loop.busy_ns, after.loop.busy_ns, elapsed),
           .asleep_share = share_between(before.loop.sleep_ns, after.loop.sleep_ns, elapsed),
           .passes = rate(before.loop.passes, after.loop.passes)};
-      drops_per_second_ = 0;
-      std::uint64_t most = 0;
-      const CountsByReason earlier = alarming_drops(before);
-      for (const auto& [reason, count] : alarming_drops(after)) {
-        const auto known = earlier.find(reason);
-        const std::uint64_t was = known == earlier.end() ? 0 : known->second;
-        drops_per_second_ += rate(was, count);
-        if (count >= was && count - was > most) {
-          most = count - was;
-          drop_reason_ = reason;
-        }
-      }
+      tick_drops(elapsed);
     }
     *ticked_report_ = after;
     *ticked_applications_ = *applications_;
@@ -290,7 +328,8 @@ Summary NodeModel::summary(Nanos now) const {
   if (!report.port_up) summary.problems |= kProblemPortDown;
   if (are_buffers_low(report.buffers, report.buffers_free)) summary.problems |= kProblemBuffersLow;
   if (drops_per_second_ >= 1) summary.problems |= kProblemDropsGrowing;
-  if (unread_ticks_ >= 2) summary.problems |= kProblemUnread;
+  if (has_unread()) summary.problems |= kProblemUnread;
+  if (unclaimed_ticks_ >= 2) summary.problems |= kProblemNoReceiver;
   summary.drops_per_second = static_cast<std::uint32_t>(std::min(drops_per_second_, 4e9));
   summary.applications = static_cast<std::uint32_t>(applications_->count);
   summary.links_up = links_up();
@@ -313,6 +352,25 @@ Summary NodeModel::summary(Nanos now) const {
   return summary;
 }
 
+// "sink (process 4711) and sink (process 4712)"; what a program calls itself may be anything.
+std::string NodeModel::unread_programs() const {
+  std::string text;
+  for (std::size_t i = 0; i < applications_->count; ++i) {
+    const auto& row = applications_->rows[i];
+    if (!program_rates(row.application_id).is_unread()) continue;
+    absl::StrAppend(&text, text.empty() ? "" : " and ",
+                    std::string(row.name, ::strnlen(row.name, sizeof row.name)), " (process ",
+                    row.process_id, ")");
+  }
+  return text;
+}
+
+bool NodeModel::has_unread() const {
+  return unread_ticks_ >= 2 || std::ranges::any_of(program_rates_, [](const auto& program) {
+           return program.second.is_unread();
+         });
+}
+
 LocalFacts NodeModel::local_facts() const {
   LocalFacts facts;
   facts.attached = is_attached_;
@@ -325,7 +383,9 @@ LocalFacts NodeModel::local_facts() const {
   facts.port_since = report_->port_since;
   facts.buffers = report_->buffers;
   facts.buffers_free = report_->buffers_free;
-  facts.unread = unread_ticks_ >= 2;
+  facts.unread_programs = unread_programs();
+  facts.unread = has_unread();
+  facts.unclaimed_per_second = unclaimed_ticks_ >= 2 ? unclaimed_per_second_ : 0;
   facts.drops_per_second = drops_per_second_;
   facts.drop_reason = drop_reason_;
   for (const NodeReport::LinkRow& link : links()) {

@@ -33,6 +33,14 @@ CountsByReason frame_drops(const NodeReport& report);  // by the node: frames, m
 // Those that mean that something is wrong, not that a packet was meant for somebody else.
 CountsByReason alarming_drops(const NodeReport& report);
 
+// Of a program of the node's: how it goes, and whether it reads what comes for it.
+struct ProgramRates {
+  TrafficRates traffic;
+  int unread_ticks = 0;  // looks in a row at which it had taken nothing, and messages waited for it
+
+  bool is_unread() const { return unread_ticks >= 2; }
+};
+
 struct LinkRates {
   TrafficRates traffic;
   HistogramWindow round_trip;
@@ -77,12 +85,14 @@ class NodeModel {
   bool is_still() const { return is_attached_ && still_for_ > kStillAfter; }
   static constexpr Nanos kStillAfter = seconds(2);
   bool is_attached() const { return is_attached_; }
+  // What it reported is how it is now: it is attached, and moves.
+  bool is_live() const { return is_attached_ && has_report_ && !is_still(); }
   const std::string& away_reason() const { return away_reason_; }
   Nanos attached_since() const { return attached_since_; }  // or away since
   bool has_report() const { return has_report_; }
   const NodeReport& report() const { return *report_; }
   const host::ApplicationsReport& applications() const { return *applications_; }
-  // None while no dataplane is attached.
+  // None while no dataplane is attached that moves.
   std::span<const NodeReport::LinkRow> links() const;
   const NodeReport::LinkRow* find_link(NodeId peer) const;
   const PeerConfig* find_peer(NodeId peer) const;
@@ -93,7 +103,7 @@ class NodeModel {
   const LinkRates& link_rates(NodeId peer) const { return link_rates_[peer.value]; }
   const PortRates& port_rates() const { return port_rates_; }
   const LoopRates& loop_rates() const { return loop_rates_; }
-  TrafficRates application_rates(std::uint32_t application_id) const;
+  ProgramRates program_rates(std::uint32_t application_id) const;
   const ClusterView& view() const { return view_; }
 
  private:
@@ -101,6 +111,9 @@ class NodeModel {
   void look_at_dataplane(Nanos now);
   void tick_links(Nanos elapsed);
   void tick_applications(Nanos elapsed);
+  void tick_drops(Nanos elapsed);
+  std::string unread_programs() const;
+  bool has_unread() const;
 
   NodeConfig config_;
   std::uint64_t config_version_ = 1;
@@ -118,9 +131,11 @@ class NodeModel {
   std::vector<LinkRates> link_rates_;  // by node id
   PortRates port_rates_;
   LoopRates loop_rates_;
-  std::map<std::uint32_t, TrafficRates> application_rates_;
+  std::map<std::uint32_t, ProgramRates> program_rates_;
   Nanos still_for_;
-  int unread_ticks_ = 0;  // looks in a row at which messages waited for a program to read
+  int unread_ticks_ = 0;     // looks in a row at which messages waited for a program to read
+  int unclaimed_ticks_ = 0;  // looks in a row at which messages had found no receiver
+  double unclaimed_per_second_ = 0;
   double drops_per_second_ = 0;
   std::string drop_reason_;
 };

@@ -1,5 +1,9 @@
 // What is wrong in the cluster, told so that a person knows where to look next: each problem is one
-// sentence about one node, and the commands that show more or mend it.
+// sentence about one node, the commands that show more, and the process whose restart mends it.
+//
+// One cause is told once: a node that nobody sees is one problem and not one a link that ends
+// there, a port that is down says nothing of the links that go through it, and where a program that
+// does not read is known, nobody is accused of waiting for it.
 //
 // Pure: what is known of this node is handed in, of the others it is the cluster view's.
 #pragma once
@@ -15,14 +19,24 @@
 
 namespace ringroad::control {
 
+// What has to be started anew to mend a problem, at the node that the problem names.
+enum class Restart : std::uint8_t { kNothing, kDataplane, kControl, kNetwork };
+const char* restart_name(Restart restart);  // "dataplane"; of nothing: ""
+
 enum class ProblemSeverity : std::uint8_t { kWarning, kWrong };
+
+// Which answer of the node's shows more of it.
+enum class ProblemSubject : std::uint8_t { kNode, kPort, kLink, kProgram, kConfig };
+const char* subject_name(ProblemSubject subject);  // "node"
 
 struct Problem {
   ProblemSeverity severity = ProblemSeverity::kWarning;
+  ProblemSubject subject = ProblemSubject::kNode;
   std::string text;  // "link to node 1 is down for 38 s; node 2 sees node 3"
   NodeId node;
   NodeId peer;  // kNoNode: none
   std::vector<std::string> next;
+  Restart restart = Restart::kNothing;
 };
 
 // Where this node does not run as its configuration says.
@@ -55,7 +69,9 @@ struct LocalFacts {
   bool port_up = true;
   Nanos port_since;
   std::uint32_t buffers = 0, buffers_free = 0;
-  bool unread = false;  // messages wait here for a program to read, over more than one look
+  bool unread = false;          // messages wait here for a program to read, over more than one look
+  std::string unread_programs;  // which: "sink (process 4711)"; empty: not known
+  double unclaimed_per_second = 0;  // messages no program is bound for, over more than one look
   double drops_per_second = 0;
   std::string drop_reason;  // the commonest of the last second
   ConfigGaps gaps;
@@ -63,6 +79,10 @@ struct LocalFacts {
 
 // Fewer free than this and the node will soon refuse packets.
 bool are_buffers_low(std::uint32_t buffers, std::uint32_t buffers_free);
+
+// Those of find_problems() that a person at this node has to know of: what is wrong with it, and
+// with any of its links, at whichever end.
+bool concerns(const Problem& problem, NodeId self);
 
 // The gravest first.
 std::vector<Problem> find_problems(const ClusterView& view, const LocalFacts& local, Nanos now);

@@ -35,8 +35,10 @@ inline constexpr std::uint16_t kProblemPortDown = 1;
 inline constexpr std::uint16_t kProblemBuffersLow = 2;
 inline constexpr std::uint16_t kProblemDropsGrowing = 4;
 inline constexpr std::uint16_t kProblemUnread = 8;  // messages wait for a program there to read
-inline constexpr std::uint16_t kProblemsKnown =
-    kProblemPortDown | kProblemBuffersLow | kProblemDropsGrowing | kProblemUnread;
+inline constexpr std::uint16_t kProblemNoReceiver = 16;  // messages come, and no program is bound
+inline constexpr std::uint16_t kProblemsKnown = kProblemPortDown | kProblemBuffersLow |
+                                                kProblemDropsGrowing | kProblemUnread |
+                                                kProblemNoReceiver;
 
 struct Summary {
   NodeId node;

@@ -22,7 +22,7 @@ constexpr OneWay kOneWay[] = {
     {"dist_link_sessions_total", "Times the link came up.", &LinkStatistics::sessions},
     {"dist_link_messages_accepted_total", "Messages that programs handed over for the peer.",
      &LinkStatistics::messages_accepted},
-    {"dist_link_frames_lost_total", "Frames sent and taken for lost; what they held is sent again.",
+    {"dist_link_frames_lost_total", "Frames that later ones overtook: taken for lost, sent again.",
      &LinkStatistics::frames_lost},
     {"dist_link_messages_retransmitted_total", "Messages, or fragments of them, sent again.",
      &LinkStatistics::messages_retransmitted},

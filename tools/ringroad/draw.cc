@@ -27,7 +27,7 @@ constexpr std::size_t kUnseenLinesMax = 4;
 
 std::string links_text(const json& node) {
   const auto up = number_of(node, "links_up");
-  return cat(up ? std::to_string(count_of(node, "links_up")) : "?", "/",
+  return cat(up ? std::to_string(count_of(node, "links_up")) : "-", "/",
              count_of(node, "links_total"));
 }
 
@@ -134,6 +134,10 @@ std::string counted(std::uint64_t count, std::string_view noun) {
   return cat(gen::with_commas(count), " ", noun, count == 1 ? "" : "s");
 }
 
+std::string figure_text(const json& object, const char* key) {
+  return number_of(object, key) ? gen::with_commas(count_of(object, key)) : "-";
+}
+
 std::string endpoint_text(const json& object) {
   return cat(text_of(object, "address"), ":", count_of(object, "port"));
 }
@@ -146,18 +150,28 @@ Tone tone_of_state(std::string_view state) {
 
 std::string cluster_head(const json& answer, const Look& look) {
   const json& nodes = list_of(answer, "nodes");
-  const auto up = std::count_if(nodes.begin(), nodes.end(),
-                                [](const json& node) { return text_of(node, "state") == "up"; });
+  const auto count = [&](std::string_view state) {
+    return std::count_if(nodes.begin(), nodes.end(),
+                         [&](const json& node) { return text_of(node, "state") == state; });
+  };
+  // A degraded node is up, and not all of it is well.
+  const auto degraded = count("degraded"), up = count("up") + degraded;
   const auto leader = count_of(answer, "leader");
-  const auto rest_with = [&](std::string_view gap) {
-    return cat(gap, counted(nodes.size(), "node"), ", ", up, " up",
+  const std::string not_well = degraded == 0 ? "" : cat(" (", degraded, " degraded)");
+  const auto rest_with = [&](std::string_view gap, std::string_view beside) {
+    return cat(gap, counted(nodes.size(), "node"), ", ", up, " up", beside,
                leader == 0 ? "" : cat(gap, "leader node ", leader),
                flag_of(answer, "plain") ? cat(gap, kPlainText) : "");
   };
   constexpr std::string_view kFront = "cluster ";
   constexpr std::size_t kNameColumnsMin = 12;
-  std::string rest = rest_with("   ");
-  if (kFront.size() + kNameColumnsMin + width_of(rest) > look.columns) rest = rest_with("  ");
+  const std::size_t name_columns = std::min(kNameColumnsMin, width_of(text_of(answer, "cluster")));
+  const auto fits = [&](const std::string& rest) {
+    return kFront.size() + name_columns + width_of(rest) <= look.columns;
+  };
+  std::string rest = rest_with("   ", not_well);
+  if (!fits(rest)) rest = rest_with("  ", not_well);
+  if (!fits(rest) && !look.is_wide) rest = rest_with("  ", "");  // the table tells them
   const std::size_t used = kFront.size() + width_of(rest);
   const std::size_t room = look.is_wide ? 1'000 : look.columns > used + 3 ? look.columns - used : 3;
   return cat(kFront, shortened(text_of(answer, "cluster"), room), rest, "\n");
@@ -170,6 +184,9 @@ std::string problems_text(const json& answer, const Look& look) {
     text += toned(look, is_wrong ? Tone::kBad : Tone::kWarning, "!");
     text += cat(" ", wrapped(text_of(problem, "text"), look.columns - 2, "  "), "\n");
     text += next_lines(problem, look);
+    // Kept whole, to be copied.
+    const std::string mend = text_of(problem, "mend");
+    if (!mend.empty()) text += cat("  mend: ", mend, "\n");
   }
   return text;
 }
@@ -180,10 +197,12 @@ std::string cluster_text(const json& answer, const Look& look) {
 }
 
 ExitCode judge_problems(const json& answer) {
-  for (const json& problem : list_of(answer, "problems")) {
-    if (text_of(problem, "severity") == "wrong") return ExitCode::kUnhealthy;
-  }
-  return ExitCode::kOk;
+  const json& nodes = list_of(answer, "nodes");
+  const bool are_up = std::all_of(nodes.begin(), nodes.end(), [](const json& node) {
+    const std::string state = text_of(node, "state");
+    return state.empty() || state == "up";
+  });
+  return are_up && list_of(answer, "problems").empty() ? ExitCode::kOk : ExitCode::kUnhealthy;
 }
 
 std::string loops_table(const json& answer, const Look& look) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "control/keeper.h"
 #include "dataplane/config.h"
 #include "tools/ringroad-fabric/text.h"
 #include "tools/ringroad-gen/nodes_here.h"
@@ -24,6 +25,16 @@ std::string socket_of(std::uint32_t id) {
 
 Target of_node(std::uint32_t id) { return {.socket = socket_of(id), .node_id = id}; }
 
+// Where the node was deployed, which its files tell.
+std::optional<std::string> deployed(std::optional<std::uint32_t> node_id, bool is_restart) {
+  if (!node_id) return std::nullopt;
+  const NodeId node{static_cast<std::uint16_t>(*node_id)};
+  const control::Keeper keeper(runtime_directory());
+  if (!keeper.config_file(node)) return std::nullopt;
+  return is_restart ? keeper.restart_command(node, control::Restart::kControl)
+                    : keeper.start_command(node, control::Restart::kControl);
+}
+
 bool is_number(const std::string& text) {
   return !text.empty() &&
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -34,12 +45,14 @@ bool is_number(const std::string& text) {
 std::string Target::name() const { return node_id ? cat("node ", *node_id) : socket; }
 
 std::string start_command(std::optional<std::uint32_t> node_id) {
+  if (const auto command = deployed(node_id, false)) return *command;
   const std::string node = node_id ? std::to_string(*node_id) : "N";
   return cat("systemctl start ringroad-control@", node, ", tools/deploy_distributed.sh start ",
              node, " control, or ringroad-control --config FILE");
 }
 
 std::string restart_command(std::optional<std::uint32_t> node_id) {
+  if (const auto command = deployed(node_id, true)) return *command;
   const std::string node = node_id ? std::to_string(*node_id) : "N";
   return cat("systemctl restart ringroad-control@", node,
              ", or tools/deploy_distributed.sh restart ", node, " control");

@@ -30,12 +30,34 @@ def test_cluster_status_answers_at_a_glance_and_exits_5_when_something_is_wrong(
     assert answer["problems"][0]["next"] == sample.DOWN_LINK["next"]
 
 
-def test_a_healthy_cluster_and_one_with_a_warning_exit_0(scene):
+def test_a_healthy_cluster_exits_0_and_one_with_a_mere_warning_5(scene):
     cli = Cli(scene)
     cli.table("cluster-status-healthy", "cluster", "status")
     warning = dict(sample.DOWN_LINK, severity="warning")
     cli.fake.answers["cluster.status"] = dict(sample.HEALTHY_CLUSTER, problems=[warning])
-    cli.run("cluster", "status")
+    cli.run("cluster", "status", code=5)
+    unknown = [sample.node_summary(1), sample.node_summary(2, state="unknown")]
+    cli.fake.answers["cluster.status"] = dict(sample.HEALTHY_CLUSTER, nodes=unknown)
+    cli.run("cluster", "status", code=5)
+
+
+def test_of_a_node_that_stands_still_no_figures_are_shown_and_its_mend_is(scene):
+    cli = Cli(scene, node_status=sample.STILL_NODE, link_list=sample.STILL_LINKS,
+              port_list=sample.STILL_PORTS)  # fmt: skip
+    cli.table("node-show-still", "node", "show")
+    cli.result("node.status", "node", "show")
+    cli.table("link-show-still", "link", "show")
+    cli.table("link-show-still", "link", "show", "2")
+    cli.table("port-show-still", "port", "show")
+    cli.result("port.list", "port", "show")
+
+
+def test_a_program_that_does_not_read_is_marked(scene):
+    programs = [sample.application(1), sample.application(2, does_read=False)]
+    cli = Cli(scene, app_list={"schema_version": 1, "node_id": 1, "applications": programs,
+                               "problems": [sample.UNREAD]})  # fmt: skip
+    cli.table("app-show-unread", "app", "show")
+    cli.result("app.list", "app", "show")
 
 
 def test_64_nodes_with_long_names_fit_80_columns(scene):
@@ -48,7 +70,8 @@ def test_64_nodes_with_long_names_fit_80_columns(scene):
     links = [sample.link(n, name="a-long-name-of-a-peer" * 3, state="connecting") for n in
              range(2, 65)]  # fmt: skip
     cli = Cli(scene, cluster_status=status,
-              link_list={"schema_version": 1, "node_id": 1, "links": links})  # fmt: skip
+              link_list={"schema_version": 1, "node_id": 1, "links": links,
+                         "problems": []})  # fmt: skip
     for words in (["cluster", "status"], ["link", "show"], ["top", "--once"]):
         process = scene.run(cli.program, *words)
         assert len(process.out) >= 64, process.tail()
@@ -423,7 +446,7 @@ def test_doctor_names_a_control_process_that_is_gone(scene):
     process = scene.run(cli.program, "doctor", "--node", "1")
     assert process.code == 5, process.tail()
     assert process.out[0].startswith("wrong    control "), process.tail()
-    assert "mend: systemctl start ringroad-control@1" in "\n".join(process.out)
+    assert "mend: sudo systemctl start ringroad-control@1\n" in "\n".join(process.out)
     answer = scene.run(cli.program, "doctor", "--node", "1", "-j").json()
     assert answer["findings"][0]["severity"] == "wrong" and answer["schema_version"] == 1
 

@@ -54,7 +54,7 @@ def test_what_lives_is_asked_of_the_node_the_line_names(scene):
     assert complete(cli, "link", "show", "") == ["2", "3"]
     assert complete(cli, "ping", "") == ["2", "3"]
     assert complete(cli, "port", "show", "") == ["0", "1"]
-    only = {"schema_version": 1, "node_id": 4, "links": [sample.link(1)]}
+    only = {"schema_version": 1, "node_id": 4, "links": [sample.link(1)], "problems": []}
     fake_control.FakeControl(cli.socket(4), {"link.list": only})
     assert complete(cli, "link", "show", "--node", "4", "") == ["1"]
     assert complete(cli, "--node", "") == ["1", "4"]

@@ -15,7 +15,8 @@ def node_summary(number, **changes):
 def link(peer, **changes):
     answer = {
         "peer_id": peer, "name": f"node-{peer}", "address": f"10.77.0.{peer}", "port": 8801,
-        "state": "up", "since_seconds": 725.0, "sessions": 1, "round_trip_seconds": 4.1e-6,
+        "state": "up", "since_seconds": 725.0, "sessions": 1, "frame_bytes_max": 8972,
+        "peer_frame_bytes_max": 8972, "round_trip_seconds": 4.1e-6,
         "round_trip_smallest_seconds": 2.9e-6, "round_trip_p50_seconds": 4e-6,
         "round_trip_p99_seconds": 9.2e-6, "messages_sent_per_second": 206_000.0,
         "messages_received_per_second": 200_000.0, "payload_bytes_sent_per_second": 210_944_000.0,
@@ -27,6 +28,7 @@ def link(peer, **changes):
         "outcomes": {"delivered": 12_345_600, "no_receiver": 78}, "refused": {},
         "queues": [{"priority": p, "messages": 17 if p == 4 else 0, "waits_for": "nothing"}
                    for p in range(8)],
+        "problems": [],
     }  # fmt: skip
     return dict(answer, **changes)
 
@@ -40,6 +42,7 @@ def port(index, **changes):
         "packets_received_per_second": 51_000.0, "bytes_sent_per_second": 430_000_000.0,
         "bytes_received_per_second": 420_000_000.0, "link_changes_total": 1,
         "drops": {"bad_checksum": 2, "no_buffer": 12}, "waits": {"tx_ring_full": 5},
+        "problems": [],
     }  # fmt: skip
     return dict(answer, **changes)
 
@@ -50,16 +53,19 @@ def application(number, **changes):
         "user_id": 1000, "attached_seconds": 61.0, "bindings": 1, "messages_sent_total": 1000,
         "messages_received_total": 2000, "bytes_sent_total": 1_024_000,
         "bytes_received_total": 2_048_000, "messages_sent_per_second": 100.0,
-        "messages_received_per_second": 200.0, "refused_total": 3, "waited_total": 4,
-        "receive_busy_total": 5, "violations_total": 0, "outcomes": {"delivered": 1000},
+        "messages_received_per_second": 200.0, "does_read": True, "refused_total": 3,
+        "waited_total": 4, "receive_busy_total": 5, "violations_total": 0,
+        "outcomes": {"delivered": 1000},
     }  # fmt: skip
     return dict(answer, **changes)
 
 
 DOWN_LINK = {
-    "severity": "wrong", "text": "node 3: link to node 1 is down for 38 s (no frames received; "
-    "node 2 sees node 3)", "node_id": 3, "peer_id": 1,
+    "severity": "wrong", "subject": "link",
+    "text": "node 3: link to node 1 is down for 38 s (no frames received; node 2 sees node 3)",
+    "node_id": 3, "peer_id": 1,
     "next": ["ringroad link show 1-3", "ringroad doctor --node 3"],
+    "mend": "tools/deploy_distributed.sh restart fabric",
 }  # fmt: skip
 
 HEALTHY_CLUSTER = {
@@ -82,8 +88,8 @@ CLUSTER = dict(
 NODE = {
     "schema_version": 1, "node_id": 1, "name": "node-1", "zone": "az-1", "cluster": "demo",
     "address": "10.77.0.1", "port": 8801, "state": "up", "version": "0.1.0", "plain": True,
-    "dataplane": {"attached": True, "process_id": 101, "uptime_seconds": 726.0,
-                  "away_seconds": None, "reason": ""},
+    "dataplane": {"attached": True, "moves": True, "process_id": 101, "uptime_seconds": 726.0,
+                  "away_seconds": None, "reason": "", "mend": ""},
     "control": {"process_id": 102, "uptime_seconds": 720.0, "socket": "/run/node-1-control.sock"},
     "host_socket": "/run/ringroad/node-1.sock", "metrics_listen": "127.0.0.1:9090",
     "config_file": "/etc/ringroad/node-1.json", "config_version": 1,
@@ -93,7 +99,36 @@ NODE = {
     "loops": [{"name": "io 0", "busy_share": 0.62, "asleep_share": 0.05,
                "passes_per_second": 1_200_000.0, "sleeps_total": 1234}],
     "messages_delivered_total": 11_111_111, "messages_local_total": 5,
-    "drops": {"bad_crc": 1, "no_buffer": 12},
+    "drops": {"bad_crc": 1, "no_buffer": 12}, "problems": [],
+}  # fmt: skip
+
+STILL = {
+    "severity": "wrong", "subject": "node", "text": "node 1: its dataplane has not moved for 38 s: "
+    "it is stopped, or stuck", "node_id": 1, "peer_id": None,
+    "next": ["ringroad node show --node 1", "ringroad doctor --node 1"],
+    "mend": "tools/deploy_distributed.sh restart 1 dataplane",
+}  # fmt: skip
+
+STILL_NODE = dict(
+    NODE, state="down", applications=None, buffers_total=None, buffers_free=None, loops=[],
+    links_up=0, messages_delivered_total=None, messages_local_total=None, drops=None,
+    problems=[STILL], config_gaps=[],
+    dataplane=dict(NODE["dataplane"], moves=False, mend=STILL["mend"],
+                   reason="has not moved for 38 s: it is stopped, or stuck"),
+)  # fmt: skip
+
+STILL_LINKS = {"schema_version": 1, "node_id": 1, "links": [], "problems": [STILL]}
+
+_PORT_FIGURES = [key for key in port(0) if key.endswith(("_total", "_per_second"))]
+STILL_PORTS = {
+    "schema_version": 1,
+    "ports": [port(0, up=False, drops=None, waits=None, **dict.fromkeys(_PORT_FIGURES))],
+}
+
+UNREAD = {
+    "severity": "warning", "subject": "program", "text": "node 1: messages wait for ringroad-gen-2 "
+    "(process 4002), which does not read: continue or restart it", "node_id": 1, "peer_id": None,
+    "next": ["ringroad app show --node 1"], "mend": "",
 }  # fmt: skip
 
 MEMBERS = {
@@ -109,8 +144,12 @@ CHANGES = [
      "restart": "dataplane"},
 ]  # fmt: skip
 
-LINKS = [link(2), link(3, state="connecting", since_seconds=38.0, round_trip_p99_seconds=None,
-                       messages_sent_per_second=0.0, messages_received_per_second=0.0)]  # fmt: skip
+LINKS = [link(2), link(3, state="connecting", since_seconds=38.0, round_trip_seconds=None,
+                       round_trip_smallest_seconds=None, round_trip_p50_seconds=None,
+                       round_trip_p99_seconds=None, frame_bytes_max=None,
+                       peer_frame_bytes_max=None, messages_sent_per_second=0.0,
+                       messages_received_per_second=0.0, payload_bytes_sent_per_second=0.0,
+                       payload_bytes_received_per_second=0.0, problems=[DOWN_LINK])]  # fmt: skip
 
 
 def links_of(params, refusal):
@@ -118,4 +157,4 @@ def links_of(params, refusal):
     chosen = [one for one in LINKS if wanted in (None, one["peer_id"])]
     if not chosen:
         raise refusal("not_found", f"node {wanted} is no peer of node 1 (peers: 2, 3)")
-    return {"schema_version": 1, "node_id": 1, "links": chosen}
+    return {"schema_version": 1, "node_id": 1, "links": chosen, "problems": []}

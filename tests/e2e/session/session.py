@@ -79,6 +79,31 @@ class Session(Deployment):
         except AssertionError:
             raise AssertionError(f"no {pattern!r} in {self.problems(node)}") from None
 
+    def mend(self, said):
+        """Does what the CLI said mends it."""
+        mends = re.findall(r"mend: tools/deploy_distributed.sh (.*)", said)
+        assert len(mends) == 1, said
+        self.succeed(*mends[0].split())
+
+    def doctor(self, node):
+        """What doctor calls wrong with a node, in a line each."""
+        answer = self.json("doctor", "--node", node, code=None)
+        shown = self.cli("doctor", "--node", node, code=None)
+        for line in shown.out:
+            assert len(line) <= 80, f"doctor: {len(line)} columns: {line}"
+        return [f"{one['subject']}: {one['text']} mend: {one['mend']}"
+                for one in answer["findings"] if one["severity"] == "wrong"]  # fmt: skip
+
+    def wait_for_doctor(self, node, pattern):
+        found = []
+
+        def is_found():
+            found[:] = [line for line in self.doctor(node) if re.search(pattern, line)]
+            return bool(found)
+
+        wait(is_found, 30, f"doctor to say {pattern!r} of node {node}")
+        return found
+
     def kill(self, name):
         pid = self.pid(name)
         os.kill(pid, signal.SIGKILL)

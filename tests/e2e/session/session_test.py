@@ -171,11 +171,83 @@ def test_a_cut_link_is_found_with_the_cli_alone_and_mended(scene):
         shown = status()
         named = re.search(r"next: (ringroad link show 3 --node 1)", shown)
         assert named, shown
-        assert "connecting" in session.text(*named[1].split()[1:])
+        link = session.text(*named[1].split()[1:])
+        assert "connecting" in link and "round trip   p50 -, p99 -, smoothed -" in link, link
+        assert "! node 1: link to node 3 is down" in link, link
+        session.wait_for_doctor(1, "links: node 1: link to node 3 is down")
         session.cli("ping", "3", "-c", "1", "--node", "1", code=4)
         # Node 2 is told by the others of a link that is not its own.
         session.wait_for_problem(r"link to node [13] is down", node=2)
-        session.fabric("heal")
+        wait(lambda: "mend:" in status(), 20, "the others to tell that they see node 3")
+        session.mend(status())
+        session.wait_until_healthy()
+
+
+def test_a_dead_dataplane_is_one_problem_and_mended_as_said(scene):
+    with Session(scene) as session:
+        session.kill("node-3-dataplane")
+        session.wait_for_problem("node 3: down for .*no other node hears it")
+        wait(lambda: len(session.problems(1)) == 1, 20, "the others to miss it too")
+        status = session.text("cluster", "status", "--node", "1", code=5)
+        assert "3 nodes, 2 up" in status, status
+        absent = session.result("cluster.status", "cluster", "status", code=5)["nodes"][2]
+        assert absent["messages_sent_per_second"] is None and absent["links_up"] is None, absent
+        own = session.result("node.status", "node", "show", "--node", "3")
+        assert own["buffers_free"] is None and own["drops"] is None, own
+        assert own["dataplane"]["mend"] == "tools/deploy_distributed.sh restart 3 dataplane", own
+        port = session.result("port.list", "port", "show", "--node", "3")["ports"][0]
+        assert port["up"] is False and port["packets_sent_total"] is None, port
+        gone = own["dataplane"]["away_seconds"]
+        assert abs(port["since_seconds"] - gone) < 5, (port, gone)
+        session.wait_for_doctor(3, "sockets: its dataplane does not run.*"
+                                "mend: tools/deploy_distributed.sh start 3 dataplane")  # fmt: skip
+        session.mend(session.text("cluster", "status", "--node", "1", code=5))
+        session.wait_until_healthy()
+
+
+def test_a_dead_fabric_is_wrong_for_doctor_and_mended_as_said(scene):
+    with Session(scene) as session:
+        uptime = lambda: session.json("node", "show", "--node", "1")["dataplane"]["uptime_seconds"]
+        wait(lambda: uptime() > 5, 20, "the node to have been up for some seconds")
+        before = uptime()
+        session.kill("fabric")
+        session.wait_for_doctor(2, "port 0: .*nobody serves .*fabric.sock.*"
+                                "mend: tools/deploy_distributed.sh restart fabric")  # fmt: skip
+        wait(lambda: len(session.problems(1)) == 1, 20, "one cause to be told once")
+        port = session.json("port", "show", "--node", "1")["ports"][0]
+        assert port["up"] is False and port["since_seconds"] < uptime() - before + 2, port
+        assert any("port is down" in problem["text"] for problem in port["problems"]), port
+        session.mend(session.text("cluster", "status", "--node", "1", code=5))
+        session.wait_until_healthy()
+
+
+def test_since_when_a_node_is_up_outlives_the_control_process(scene):
+    with Session(scene) as session:
+        since = lambda node: session.json("cluster", "status", "--node", "1")["nodes"][node - 1][
+            "since_seconds"]  # fmt: skip
+        wait(lambda: since(2) > 10, 20, "node 2 to have been up for some seconds")
+        session.succeed("restart", "1", "control")
+        session.wait_until_healthy()
+        for node in (1, 2, 3):
+            assert since(node) > 10, f"node {node} is said to be up for {since(node)} s"
+
+
+def test_messages_without_a_receiver_are_a_problem(scene):
+    with Session(scene) as session:
+        sink = scene.generator("sink", "--node", session.path("node-2.json"))
+        sink.wait_for("receives")
+        traffic = scene.generator("run", "--node", session.path("node-1.json"), "--to", "2",
+                                  "--rate", "1k", "--duration", "60s")  # fmt: skip
+        moves = lambda: session.json("link", "show", "2", "--node", "1")["links"][0][
+            "messages_sent_per_second"] > 100  # fmt: skip
+        wait(moves, 20, "messages to flow")
+        sink.kill()
+        session.wait_for_problem("node 2: .*no program is bound to their type", node=2)
+        session.wait_for_problem("node 2: .*no program is bound to their type", node=1)
+        assert "no program is bound" in session.text("app", "show", "--node", "2")
+        session.cli("cluster", "status", "--node", "1", code=5)
+        traffic.kill()
+        traffic.child.wait(10)
         session.wait_until_healthy()
 
 
@@ -188,7 +260,12 @@ def test_a_dead_control_process_is_found_and_started_again(scene):
         session.cli("node", "show", "--node", "3", code=4)
         # Messages go on without it.
         session.cli("ping", "3", "-c", "1", "--node", "1")
-        session.succeed("start", "3", "control")
+        said = session.doctor(3)
+        told = [line for line in said if "control" in line]
+        assert len(told) == 1, said
+        assert told[0].endswith("mend: tools/deploy_distributed.sh start 3 control"), told
+        assert not any("rm " in line for line in said), said
+        session.mend(session.text("cluster", "status", "--node", "1", code=5))
         session.wait_until_healthy()
 
 
@@ -218,10 +295,15 @@ def test_a_program_that_does_not_read_is_found(scene):
         sink.child.send_signal(signal.SIGSTOP)
         try:
             session.wait_for_problem("node 2: messages wait for a program there that does not read")
-            shown = session.text("cluster", "status", "--node", "1")
+            shown = session.text("cluster", "status", "--node", "1", code=5)
             assert "next: ringroad app show --node 2" in shown, shown
-            programs = session.json("app", "show", "--node", "2")["applications"]
+            session.wait_for_problem(rf"node 2: messages wait for .*\(process {sink.child.pid}\), "
+                                     "which does not read", node=2)  # fmt: skip
+            programs = session.result("app.list", "app", "show", "--node", "2")["applications"]
             assert [program["process_id"] for program in programs] == [sink.child.pid], programs
+            assert programs[0]["does_read"] is False, programs
+            assert "NO" in session.text("app", "show", "--node", "2")
+            session.wait_for_doctor(2, f"programs: .*is halted.*mend: kill -CONT {sink.child.pid}")
         finally:
             sink.child.send_signal(signal.SIGCONT)
         wait(moves, 20, "messages to flow again")

@@ -24,12 +24,20 @@ def test_a_stopped_dataplane_is_down_for_all_and_for_its_own_control(scene):
             wait(lambda: session.state_of(3, asked=1) == "down", 20, "node 1 to miss node 3")
             status = session.result("cluster.status", "cluster", "status", "--node", "1", code=5)
             texts = [problem["text"] for problem in status["problems"]]
-            assert any(re.search("link to node 3 is down", text) for text in texts), texts
+            assert any(re.search("node 3: down for .*stopped", text) for text in texts), texts
             wait(lambda: session.state_of(3, asked=3) == "down", 20, "node 3 to miss itself")
             session.wait_for_problem("node 3: its dataplane has not moved for .*stopped", node=3)
             own = session.result("cluster.status", "cluster", "status", "--node", "3", code=5)
             assert "up" not in [node["state"] for node in own["nodes"]], own["nodes"]
-            assert session.result("node.status", "node", "show", "--node", "3")["state"] == "down"
+            shown = session.result("node.status", "node", "show", "--node", "3")
+            assert shown["state"] == "down" and shown["dataplane"]["moves"] is False, shown
+            assert "has not moved" in shown["dataplane"]["reason"], shown
+            assert shown["buffers_free"] is None and shown["loops"] == [], shown
+            assert "mend: tools/deploy_distributed.sh restart 3 dataplane" in session.text(
+                "node", "show", "--node", "3")  # fmt: skip
+            session.wait_for_doctor(3, "node: the dataplane .*is halted.*mend: kill -CONT")
+            links = session.result("link.list", "link", "show", "--node", "3")
+            assert not links["links"] and links["problems"], links
             wait(lambda: http(address, "/readyz")[0] == 503, 20, "node 3 to be unready")
             assert "does not move" in http(address, "/readyz")[1]
             assert http(address, "/healthz")[0] == 200

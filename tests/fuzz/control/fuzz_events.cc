@@ -85,9 +85,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     data += 4 + length;
     size -= 4 + length;
   }
-  const auto status = cluster_status(world->model, world->now);
+  const Keeper keeper("/nowhere");
+  const auto status = cluster_status(world->model, keeper, world->now);
   RR_CHECK(kInterface.check_result("cluster.status", status).empty());
-  const auto links = link_list(world->model, std::nullopt, world->now);
+  const auto links = link_list(world->model, std::nullopt, keeper, world->now);
   RR_CHECK(kInterface.check_result("link.list", links).empty());
   return 0;
 }

@@ -96,7 +96,7 @@ TEST(ClusterView, TellsUpDegradedDownAndUnknown) {
   EXPECT_EQ(state(kOne), NodeState::kDown) << "node 1: no dataplane is attached";
   EXPECT_EQ(state(kTwo), NodeState::kUnknown) << "and so nothing is known of others";
 
-  view.on_links(bits({kTwo, kThree}), kStart);
+  view.on_links(bits({kTwo, kThree}), {}, kStart);
   view.on_summary(told(kOne, bits({kTwo, kThree})), kStart);
   view.on_summary(told(kTwo, bits({kOne, kThree})), kStart);
   view.on_summary(told(kThree, bits({kTwo})), kStart);
@@ -105,7 +105,7 @@ TEST(ClusterView, TellsUpDegradedDownAndUnknown) {
   EXPECT_EQ(state(kTwo), NodeState::kUp);
   EXPECT_EQ(state(kThree), NodeState::kDegraded) << "one of its two links is down";
 
-  view.on_links(bits({kTwo}), kStart);
+  view.on_links(bits({kTwo}), {}, kStart);
   view.tick(kStart);
   EXPECT_EQ(state(kThree), NodeState::kDegraded) << "node 2 still sees it";
   view.on_summary(told(kTwo, bits({kOne})), kStart);
@@ -115,6 +115,21 @@ TEST(ClusterView, TellsUpDegradedDownAndUnknown) {
   view.tick(kStart + ClusterView::kFresh);
   EXPECT_EQ(state(kTwo), NodeState::kUnknown) << "its link is up and it tells nothing";
   EXPECT_EQ(view.find(kTwo)->since, kStart + ClusterView::kFresh);
+}
+
+TEST(ClusterView, TellsSinceWhenByTheDataplanesWordAndNotSinceItBeganToLook) {
+  const Nanos now = kStart + seconds(725);
+  ClusterView view(kOne, std::array{kTwo, kThree}, now);  // control was restarted
+  const std::array times = {LinkTime{kOne, kStart}, LinkTime{kTwo, kStart + seconds(1)},
+                            LinkTime{kThree, kStart + seconds(700)}};
+  view.on_links(bits({kTwo}), times, now);
+  view.tick(now);
+  view.on_summary(told(kOne, bits({kTwo, kThree})), now);
+  view.on_summary(told(kTwo, bits({kOne, kThree})), now);
+  view.tick(now);
+  EXPECT_EQ(view.find(kOne)->since, kStart);
+  EXPECT_EQ(view.find(kTwo)->since, kStart + seconds(1));
+  EXPECT_EQ(view.find(kThree)->since, kStart + seconds(700)) << "down since its link is";
 }
 
 TEST(ClusterView, KeepsWhatItKnowsWhenPeersComeAndGo) {
@@ -137,7 +152,7 @@ class Problems : public testing::Test {
     facts_.buffers = facts_.buffers_free = 1'000;
     facts_.links = {{.peer = kTwo, .up = true, .since = kStart},
                     {.peer = kThree, .up = true, .since = kStart}};
-    view_.on_links(bits({kTwo, kThree}), kStart);
+    view_.on_links(bits({kTwo, kThree}), {}, kStart);
     view_.on_summary(told(kOne, bits({kTwo, kThree})), now_);
     view_.on_summary(told(kTwo, bits({kOne, kThree})), now_);
     view_.on_summary(told(kThree, bits({kOne, kTwo})), now_);
@@ -157,15 +172,75 @@ TEST_F(Problems, AreNoneWhenAllIsWell) { EXPECT_TRUE(find().empty()); }
 
 TEST_F(Problems, NameACutLinkAndWhoStillSeesTheNode) {
   facts_.links[1].up = false;
-  view_.on_links(bits({kTwo}), now_);
+  view_.on_links(bits({kTwo}), {}, now_);
   const auto found = find();
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].text, "node 1: link to node 3 is down for 38 s; node 2 sees node 3");
   EXPECT_EQ(found[0].severity, ProblemSeverity::kWrong);
   EXPECT_EQ(found[0].node, kOne);
   EXPECT_EQ(found[0].peer, kThree);
+  EXPECT_EQ(found[0].restart, Restart::kNetwork);
   EXPECT_EQ(found[0].next, (std::vector<std::string>{"ringroad link show 3 --node 1",
                                                      "ringroad doctor --node 3"}));
+}
+
+TEST_F(Problems, BlameNoNetworkBeforeTheOthersCouldTellWhetherTheyMissThePeer) {
+  facts_.links[1] = {.peer = kThree, .up = false, .since = now_ - seconds(1)};
+  view_.on_links(bits({kTwo}), {}, now_);
+  const auto found = find();
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].restart, Restart::kNothing);
+}
+
+TEST_F(Problems, TellADeadNodeOnceWhoeverMissesIt) {
+  facts_.links[1].up = false;
+  view_.on_links(bits({kTwo}), {}, now_);
+  view_.on_summary(told(kTwo, bits({kOne})), now_);
+  const auto found = find();
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].text,
+            "node 3: down for 38 s: no other node hears it; its dataplane is dead or stopped, or "
+            "its network is cut");
+  EXPECT_EQ(found[0].next[0], "ringroad node show --node 3");
+  EXPECT_EQ(found[0].restart, Restart::kDataplane);
+  EXPECT_TRUE(concerns(found[0], kOne)) << "its link to node 3 is down";
+}
+
+TEST_F(Problems, TellOfANetworkThatIsGoneOnce) {
+  for (auto& link : facts_.links) link.up = false;
+  view_.on_links(bits({}), {}, now_);
+  const auto found = find();
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].text,
+            "node 1: all its 2 links are down for 38 s, and its port is up: no other node is "
+            "heard, its network is cut, or they are all down");
+  EXPECT_EQ(found[0].restart, Restart::kNetwork);
+}
+
+TEST_F(Problems, NameMessagesThatNoProgramIsBoundFor) {
+  facts_.unclaimed_per_second = 120;
+  Summary other = told(kTwo, bits({kOne, kThree}));
+  other.problems = kProblemNoReceiver;
+  view_.on_summary(other, now_);
+  const auto found = find();
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].text,
+            "node 1: 120 messages a second are dropped there: no program is bound to their type "
+            "(no receiver)");
+  EXPECT_EQ(found[0].subject, ProblemSubject::kProgram);
+  EXPECT_EQ(found[1].text,
+            "node 2: messages are dropped there: no program is bound to their type (no receiver)");
+  EXPECT_FALSE(concerns(found[1], kOne));
+}
+
+TEST_F(Problems, AccuseNobodyOfWaitingForAProgramThatIsKnownNotToRead) {
+  facts_.links[0].waiting = true;
+  Summary other = told(kTwo, bits({kOne, kThree}));
+  other.problems = kProblemUnread;
+  view_.on_summary(other, now_);
+  const auto found = find();
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].node, kTwo);
 }
 
 TEST_F(Problems, TellALinkBetweenTwoOthersOnce) {
@@ -203,12 +278,15 @@ TEST_F(Problems, NameTheProgramThatDoesNotRead) {
 
 TEST_F(Problems, NameTheNodeWhereMessagesAreNotRead) {
   facts_.unread = true;
+  facts_.unread_programs = "sink (process 4711)";
   Summary other = told(kTwo, bits({kOne, kThree}));
   other.problems = kProblemUnread;
   view_.on_summary(other, now_);
   const auto found = find();
   ASSERT_EQ(found.size(), 2u);
-  EXPECT_EQ(found[0].text, "node 1: messages wait for a program there that does not read them");
+  EXPECT_EQ(found[0].text,
+            "node 1: messages wait for sink (process 4711), which does not read: continue or "
+            "restart it");
   EXPECT_EQ(found[1].text, "node 2: messages wait for a program there that does not read them");
   EXPECT_EQ(found[1].next[0], "ringroad app show --node 2");
 }
@@ -258,7 +336,7 @@ TEST_F(Problems, SayOfALostDataplaneWhyAndNothingElse) {
   facts_.attached = false;
   facts_.away_reason = "nobody listens";
   facts_.away_since = now_ - seconds(300);
-  view_.on_links(std::nullopt, now_);
+  view_.on_links(std::nullopt, {}, now_);
   const auto found = find();
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].text, "node 1: no dataplane is attached for 5 min: nobody listens");

@@ -279,6 +279,70 @@ TEST_F(ProcessTest, CallsANodeDownWhoseDataplaneStandsStillUntilItGoesOn) {
   EXPECT_TRUE(call("capture.start").contains("link_type"));
 }
 
+TEST_F(ProcessTest, TellsNoFiguresOfADataplaneThatIsGone) {
+  start_dataplane();
+  EXPECT_GE(call("port.list")["ports"][0]["since_seconds"].get<double>(), 59.0);
+  dataplane_.reset();
+  ASSERT_TRUE(becomes_true([this] { return !is_attached(); }));
+  const Json status = call("node.status");
+  for (const char* key : {"buffers_free", "applications", "messages_delivered_total", "drops"}) {
+    EXPECT_TRUE(status[key].is_null()) << key << status[key];
+  }
+  EXPECT_EQ(status["loops"], Json::array());
+  EXPECT_EQ(status["dataplane"]["mend"], "sudo systemctl restart ringroad-dataplane@1");
+  const Json port = call("port.list")["ports"][0];
+  EXPECT_EQ(port["up"], false);
+  EXPECT_LT(port["since_seconds"].get<double>(), 59.0) << "since it is down, not since it was up";
+  EXPECT_TRUE(port["packets_sent_total"].is_null());
+  EXPECT_TRUE(call("cluster.status")["nodes"][0]["messages_sent_per_second"].is_null());
+  EXPECT_EQ(call("link.list")["problems"].size(), 1u);
+}
+
+TEST_F(ProcessTest, SaysOfALinkThatIsDownWhyAndNotHowFastItWas) {
+  prepare_report();
+  report_.links[1].state = LinkState::kConnecting;
+  report_.links[1].since = report_.time - seconds(38);
+  launch_dataplane();
+  ASSERT_TRUE(becomes_true([this] { return links_up() == 1; }));
+  const Json link = call("link.list", {{"peer_id", 3}})["links"][0];
+  EXPECT_TRUE(link["round_trip_seconds"].is_null());
+  EXPECT_TRUE(link["round_trip_p99_seconds"].is_null());
+  ASSERT_EQ(link["problems"].size(), 1u) << link["problems"];
+  EXPECT_EQ(link["problems"][0]["text"].get<std::string>().find("node 3: down for 3"), 0u)
+      << link["problems"];
+  EXPECT_EQ(call("link.list", {{"peer_id", 2}})["links"][0]["problems"], Json::array());
+}
+
+TEST_F(ProcessTest, NamesTheProgramThatDoesNotReadAndMessagesThatFindNone) {
+  start_dataplane();
+  host::ApplicationsReport applications{};
+  applications.count = 2;
+  for (std::uint32_t i = 0; i < 2; ++i) {
+    applications.rows[i].application_id = 7 + i;
+    applications.rows[i].process_id = 4'711 + i;
+    std::memcpy(applications.rows[i].name, "gen\xff", 4);
+  }
+  ASSERT_TRUE(becomes_true([&] {
+    // Both have too much to do at times; one of them goes on reading.
+    ++applications.rows[0].counts.receive_busy;
+    ++applications.rows[1].counts.receive_busy;
+    ++applications.rows[0].counts.messages_received;
+    dataplane_->set_applications(applications);
+    report_.node.messages_no_receiver += 100;
+    dataplane_->set_report(report_);
+    const Json problems = call("app.list")["problems"];
+    return problems.size() == 2;
+  })) << call("app.list");
+  const Json answer = call("app.list");
+  EXPECT_EQ(answer["applications"][0]["does_read"], true);
+  EXPECT_EQ(answer["applications"][1]["does_read"], false);
+  EXPECT_EQ(answer["problems"][0]["text"],
+            "node 1: messages wait for gen\xef\xbf\xbd (process 4712), which does not read: "
+            "continue or restart it");
+  EXPECT_NE(answer["problems"][1]["text"].get<std::string>().find("no program is bound"),
+            std::string::npos);
+}
+
 TEST_F(ProcessTest, TakesNoDataplaneOfAnotherNode) {
   dataplane_ = std::make_unique<FakeDataplane>(directory_ / "node-1.sock", NodeId{2});
   EXPECT_TRUE(becomes_true([this] {

@@ -40,8 +40,9 @@ std::vector<Command> cluster_commands() {
   return {
       {.path = "cluster status",
        .summary = "Shows all nodes, who sees whom, rates and latency, and what is wrong.",
-       .details = "Lines that open with ! name what is wrong and the commands that show more or "
-                  "mend it. Ends with 5 when something is wrong; a warning alone is no reason.",
+       .details = "Lines that open with ! name what is wrong, the commands that show more, and the "
+                  "one that mends it, to be run where that node is. Ends with 5 as long as there "
+                  "is such a line or a node that is not up, and with 0 when all is well.",
        .examples = {{"ringroad cluster status", "all nodes at a glance"},
                     {"ringroad cluster status --watch -j | jq -c .problems",
                      "what is wrong, every second"}},

@@ -1,6 +1,8 @@
 // link show, link reset: the node's links to its peers; all of them in a table, or one in detail.
 // A link may also be named by both its ends ("1-3"), as problems name it, and is then looked at
 // from the end that is asked.
+#include <algorithm>
+
 #include "tools/ringroad-fabric/text.h"
 #include "tools/ringroad-gen/quantity.h"
 #include "tools/ringroad/commands/commands.h"
@@ -32,6 +34,19 @@ std::string queues_text(const json& link) {
                 waits == "nothing" ? "" : ", waits for ", waits == "nothing" ? "" : waits);
   }
   return or_dash(text);
+}
+
+// Of all links, each once: one cause may be that of several.
+json problems_of(const json& answer) {
+  json problems = json::array();
+  for (const json& link : list_of(answer, "links")) {
+    for (const json& problem : list_of(link, "problems")) {
+      if (std::find(problems.begin(), problems.end(), problem) == problems.end()) {
+        problems.push_back(problem);
+      }
+    }
+  }
+  return problems;
 }
 
 std::string links_table(const json& answer, const Look& look) {
@@ -66,7 +81,8 @@ std::string links_table(const json& answer, const Look& look) {
          gen::with_commas(count_of(link, "probes_sent_total")), queues_text(link),
          counts_text(child_of(link, "refused"))});
   }
-  return table.text(look);
+  if (table.is_empty()) return cat("no links\n", problems_text(answer, look));
+  return table.text(look) + problems_text({{"problems", problems_of(answer)}}, look);
 }
 
 std::string traffic_text(const json& link, const std::string& verb) {
@@ -76,6 +92,13 @@ std::string traffic_text(const json& link, const std::string& verb) {
              "/s; in all ", counted(count_of(link, key("messages_", "_total").c_str()), "message"),
              ", ", bytes_text(number_of(link, key("payload_bytes_", "_total").c_str())), " in ",
              counted(count_of(link, key("frames_", "_total").c_str()), "frame"));
+}
+
+// "up to 1,472 bytes; node 3 takes up to 8,972"
+std::string frames_text(const json& link) {
+  if (!number_of(link, "frame_bytes_max")) return "-";
+  return cat("up to ", figure_text(link, "frame_bytes_max"), " bytes; node ",
+             count_of(link, "peer_id"), " takes up to ", figure_text(link, "peer_frame_bytes_max"));
 }
 
 std::string link_text(const json& answer, const json& link, const Look& look) {
@@ -94,12 +117,13 @@ std::string link_text(const json& answer, const json& link, const Look& look) {
                latency_text(number_of(link, "round_trip_p99_seconds")), ", smoothed ",
                latency_text(number_of(link, "round_trip_seconds")), ", smallest ",
                latency_text(number_of(link, "round_trip_smallest_seconds")))),
-      fact("sent", traffic_text(link, "sent")), fact("received", traffic_text(link, "received")),
+      fact("frames", frames_text(link)), fact("sent", traffic_text(link, "sent")),
+      fact("received", traffic_text(link, "received")),
       fact("repaired", cat(counted(count_of(link, "frames_lost_total"), "frame"), " lost, ",
                            counted(count_of(link, "messages_retransmitted_total"), "message"),
                            " sent again, ", counted(count_of(link, "probes_sent_total"), "probe"))),
       fact("queues", queues_text(link)), fact("outcomes", counts_text(child_of(link, "outcomes"))),
-      fact("refused", counts_text(child_of(link, "refused"))));
+      fact("refused", counts_text(child_of(link, "refused"))), problems_text(link, look));
 }
 
 std::string draw_links(const json& answer, const Look& look) { return links_table(answer, look); }
@@ -107,7 +131,7 @@ std::string draw_links(const json& answer, const Look& look) { return links_tabl
 std::string draw_one(const json& answer, const Look& look) {
   std::string text;
   for (const json& link : list_of(answer, "links")) text += link_text(answer, link, look);
-  return text;
+  return text.empty() ? cat("no links\n", problems_text(answer, look)) : text;
 }
 
 // PEER is an id, or a pair "1-3" as problems name links: then the other end of the two.

@@ -16,6 +16,10 @@ using nlohmann::json;
 
 std::string dataplane_text(const json& dataplane) {
   if (flag_of(dataplane, "attached")) {
+    const std::string still = flag_of(dataplane, "moves") ? "" : text_of(dataplane, "reason");
+    if (!still.empty()) {
+      return cat("attached, process ", count_of(dataplane, "process_id"), ", and ", still);
+    }
     return cat("attached, process ", count_of(dataplane, "process_id"), ", up ",
                age_text(number_of(dataplane, "uptime_seconds")));
   }
@@ -56,21 +60,22 @@ std::string node_text(const json& answer, const Look& look) {
       fact("control",
            cat("process ", count_of(control, "process_id"), ", up ",
                age_text(number_of(control, "uptime_seconds")), ", ", text_of(control, "socket"))),
-      fact("programs", cat(counted(count_of(answer, "applications"), "program"), " at ",
-                           text_of(answer, "host_socket"))),
+      fact("programs", cat(number_of(answer, "applications")
+                               ? counted(count_of(answer, "applications"), "program")
+                               : "-",
+                           " at ", text_of(answer, "host_socket"))),
       fact("links",
            cat(count_of(answer, "links_up"), " of ", count_of(answer, "links_total"), " up")),
-      fact("messages",
-           cat(gen::with_commas(count_of(answer, "messages_delivered_total")), " delivered here, ",
-               gen::with_commas(count_of(answer, "messages_local_total")), " of them local")),
-      fact("buffers", cat(gen::with_commas(count_of(answer, "buffers_free")), " of ",
-                          gen::with_commas(count_of(answer, "buffers_total")), " free")),
+      fact("messages", cat(figure_text(answer, "messages_delivered_total"), " delivered here, ",
+                           figure_text(answer, "messages_local_total"), " of them local")),
+      fact("buffers", cat(figure_text(answer, "buffers_free"), " of ",
+                          figure_text(answer, "buffers_total"), " free")),
       fact("dropped", counts_text(child_of(answer, "drops"))),
       fact("metrics", metrics_text(answer)),
       fact("config",
            cat(text_of(answer, "config_file"), ", version ", count_of(answer, "config_version"),
                ", idle policy ", text_of(answer, "idle"))),
-      gaps_text(answer, look), loops_table(answer, look));
+      gaps_text(answer, look), loops_table(answer, look), problems_text(answer, look));
 }
 
 absl::StatusOr<ExitCode> show_node(Session& session, const Given&) {
@@ -82,6 +87,8 @@ absl::StatusOr<ExitCode> show_node(Session& session, const Given&) {
 std::vector<Command> node_commands() {
   return {{.path = "node show",
            .summary = "Shows the node that is asked: processes, links, buffers, drops, loops.",
+           .details = "Ends with what is wrong with the node and its links, and how to mend it. "
+                      "Figures are \"-\" while no dataplane is there that moves.",
            .examples = {{"ringroad node show", "the node on this machine"},
                         {"ringroad node show --node 3 -j | jq .drops", "what node 3 dropped"}},
            .run = show_node,

@@ -40,21 +40,25 @@ std::string ports_text(const json& answer, const Look& look) {
                {"SENT", true, 0, true},
                {"RECEIVED", true, 0, true},
                {"LINK CHANGES", true, 0, true}}};
-  std::string reasons;
+  std::string reasons, problems;
   for (const json& port : list_of(answer, "ports")) {
     const std::string state = flag_of(port, "up") ? "up" : "down";
-    const auto rate = [&](const char* key) { return bytes_text(number_of(port, key)) + "/s"; };
+    const auto rate = [&](const char* key) {
+      return number_of(port, key) ? bytes_text(number_of(port, key)) + "/s" : "-";
+    };
     table.row({std::to_string(count_of(port, "index")), text_of(port, "kind"),
                Cell{state, tone_of_state(state)}, age_text(number_of(port, "since_seconds")),
                rate_text(number_of(port, "packets_sent_per_second")),
                rate_text(number_of(port, "packets_received_per_second")),
                rate("bytes_sent_per_second"), rate("bytes_received_per_second"),
-               rate_text(static_cast<double>(sum_of(child_of(port, "drops")))),
+               child_of(port, "drops").is_object()
+                   ? rate_text(static_cast<double>(sum_of(child_of(port, "drops"))))
+                   : "-",
                cat(count_of(port, "mtu"), " B"),
                cat(text_of(port, "address"), "/", count_of(port, "prefix_length")),
-               gen::with_commas(count_of(port, "packets_sent_total")),
-               gen::with_commas(count_of(port, "packets_received_total")),
-               std::to_string(count_of(port, "link_changes_total"))});
+               figure_text(port, "packets_sent_total"), figure_text(port, "packets_received_total"),
+               figure_text(port, "link_changes_total")});
+    problems += problems_text(port, look);
     for (const auto& [key, word] : {std::pair{"drops", "dropped: "}, {"waits", "put off: "}}) {
       if (sum_of(child_of(port, key)) == 0) continue;
       reasons += wrapped(cat("port ", count_of(port, "index"), " ", word,
@@ -63,7 +67,7 @@ std::string ports_text(const json& answer, const Look& look) {
                  "\n";
     }
   }
-  return table.text(look) + reasons;
+  return table.text(look) + reasons + problems;
 }
 
 absl::StatusOr<json> fetch_port(Session& session, std::uint64_t index) {

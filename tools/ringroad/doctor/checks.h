@@ -52,6 +52,13 @@ void check_time_synchronised(const Machine& machine, Findings& findings);
 // port.cc
 void check_port(const Machine& machine, Findings& findings);
 void check_mtu(const Machine& machine, Findings& findings);
+// node.cc
+void check_node(const Machine& machine, Findings& findings);
+void check_config_in_force(const Machine& machine, Findings& findings);
+void check_port_state(const Machine& machine, Findings& findings);
+void check_links(const Machine& machine, Findings& findings);
+void check_programs(const Machine& machine, Findings& findings);
+void check_link_mtu(const Machine& machine, Findings& findings);
 // sockets.cc
 void check_metrics_port(const Machine& machine, Findings& findings);
 void check_unix_sockets(const Machine& machine, Findings& findings);

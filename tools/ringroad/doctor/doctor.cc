@@ -14,6 +14,10 @@ struct Check {
 };
 
 constexpr std::array kChecks = {
+    Check{"node", check_node},
+    Check{"config", check_config_in_force},
+    Check{"links", check_links},
+    Check{"programs", check_programs},
     Check{"CPU", check_cpu_flags},
     Check{"CPU plan", check_cpu_plan},
     Check{"governor", check_governor},
@@ -27,7 +31,9 @@ constexpr std::array kChecks = {
     Check{"clock", check_clock_source},
     Check{"time", check_time_synchronised},
     Check{"port 0", check_port},
+    Check{"port 0", check_port_state},
     Check{"MTU", check_mtu},
+    Check{"MTU", check_link_mtu},
     Check{"metrics", check_metrics_port},
     Check{"sockets", check_unix_sockets},
     Check{"disk", check_free_space},

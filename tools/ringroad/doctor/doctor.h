@@ -23,9 +23,12 @@ struct Finding {
 };
 
 struct Examination {
-  std::string root = "/";                // of /proc and /sys: another one in tests
-  std::optional<NodeConfig> config;      // of the node to be examined, when one is known
-  std::optional<nlohmann::json> status;  // its node.status, when its control process answers
+  std::string root = "/";            // of /proc and /sys: another one in tests
+  std::optional<NodeConfig> config;  // of the node to be examined, when one is known
+  // What its control process answers, when it does: node.status, link.list, app.list.
+  std::optional<nlohmann::json> status, links, programs;
+  // The node was asked for, and its control process does not answer, which was told already.
+  bool is_control_missed = false;
 };
 
 // In a fixed order, everything looked at: at least one finding a subject.

@@ -117,7 +117,7 @@ void check_leaked_buffers(const Machine& machine, Findings& findings) {
   const std::uint64_t used = *total - *free;
   const std::string text =
       absl::StrCat(with_commas(*free), " of ", with_commas(*total), " packet buffers free");
-  const std::string restart = absl::StrCat("sudo systemctl restart ", machine.unit("dataplane"));
+  const std::string restart = machine.restart_command(control::Restart::kDataplane);
   const bool is_idle = busy_share(machine) < kIdleShareMax;
   if (is_idle && used > idle_buffers_max(machine, *total)) {
     return findings.wrong(
@@ -167,7 +167,8 @@ void check_left_sockets(const Machine& machine, Findings& findings) {
     struct stat status{};
     const bool is_socket =
         lstat(machine.real(path).c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
-    if (is_socket && !sockets.contains(path)) left.push_back(path);
+    // A node's that died are replaced when it starts again.
+    if (is_socket && !sockets.contains(path) && !machine.is_kept_socket(path)) left.push_back(path);
   }
   if (left.empty())
     return findings.ok(absl::StrCat("no sockets of programs that are gone in ", folder));

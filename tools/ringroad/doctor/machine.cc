@@ -19,6 +19,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "dataplane/base/limits.h"
 
 namespace ringroad::cli {
 namespace {
@@ -70,7 +71,12 @@ std::string print_cpu_list(const std::vector<std::uint32_t>& cpus) {
 }
 
 Machine::Machine(const Examination& examination)
-    : root_(examination.root), config_(examination.config), status_(examination.status) {
+    : root_(examination.root),
+      config_(examination.config),
+      status_(examination.status),
+      links_(examination.links),
+      programs_(examination.programs),
+      is_control_missed_(examination.is_control_missed) {
   while (!root_.empty() && root_.back() == '/') root_.pop_back();
   for (const std::string& line : read_lines("/proc/cpuinfo")) {
     if (line.rfind("flags", 0) != 0) continue;
@@ -186,8 +192,31 @@ std::string Machine::runtime_folder() const {
   return std::filesystem::path(config_->host.socket).parent_path().string();
 }
 
-std::string Machine::unit(const std::string& process) const {
-  return absl::StrCat("ringroad-", process, "@", config_ ? config_->local_node.node_id.value : 1);
+NodeId Machine::node() const { return config_ ? config_->local_node.node_id : NodeId{1}; }
+
+control::Keeper Machine::keeper() const { return control::Keeper(runtime_folder(), root_); }
+
+std::string Machine::start_command(control::Restart process) const {
+  return keeper().start_command(node(), process);
+}
+
+std::string Machine::restart_command(control::Restart process) const {
+  return keeper().restart_command(node(), process);
+}
+
+bool Machine::is_kept_socket(const std::string& path) const {
+  if (config_ && (path == config_->host.socket || path == config_->control.socket)) return true;
+  const control::Keeper keeper = this->keeper();
+  const std::string fabric = absl::StrCat(runtime_folder(), "/fabric");
+  if (path == fabric + ".sock" || path == fabric + "-control.sock") {
+    return keeper.config_file(node()).has_value();
+  }
+  for (std::uint16_t id = 1; id <= kNodesMax; ++id) {
+    const std::string front = absl::StrCat(runtime_folder(), "/node-", id);
+    if (path != front + ".sock" && path != front + "-control.sock") continue;
+    return keeper.config_file(NodeId{id}).has_value();
+  }
+  return false;
 }
 
 std::vector<std::uint32_t> Machine::pinned_io_cpus() const {

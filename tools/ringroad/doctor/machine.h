@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "control/keeper.h"
 #include "hugepages/cpu_plan.h"
 #include "hugepages/memory_plan.h"
 #include "hugepages/topology.h"
@@ -49,13 +50,19 @@ class Machine {
   std::optional<std::uint64_t> status_number(const std::string& pointer) const;
   std::string status_text(const std::string& pointer) const;
   const nlohmann::json* status() const { return status_ ? &*status_ : nullptr; }
+  const nlohmann::json* links() const { return links_ ? &*links_ : nullptr; }
+  const nlohmann::json* programs() const { return programs_ ? &*programs_ : nullptr; }
+  bool is_control_missed() const { return is_control_missed_; }
   // Of the running dataplane, else of this program: "/proc/4711".
   std::string process_folder() const;
   // Where its sockets stand.
   std::string runtime_folder() const;
-  // Of one of its two processes ("dataplane", "control"), to be named in commands:
-  // "ringroad-dataplane@1".
-  std::string unit(const std::string& process) const;
+  // What starts one of the node's processes, or its network, or does so anew.
+  std::string start_command(control::Restart process) const;
+  std::string restart_command(control::Restart process) const;
+  // Whether a path is a socket of a node that is kept here, or of its fabric, whose next start
+  // replaces it.
+  bool is_kept_socket(const std::string& path) const;
 
   // ---- the CPUs ----
   const std::optional<Topology>& topology() const { return topology_; }
@@ -77,11 +84,14 @@ class Machine {
 
  private:
   void plan_loops();
+  NodeId node() const;
+  control::Keeper keeper() const;
   std::string name_of_process(const std::string& folder) const;
 
   std::string root_;  // without the slash at its end: empty for this machine
   std::optional<NodeConfig> config_;
-  std::optional<nlohmann::json> status_;
+  std::optional<nlohmann::json> status_, links_, programs_;
+  bool is_control_missed_;
   std::optional<Topology> topology_;
   std::vector<std::uint32_t> allowed_;
   std::optional<CpuPlan> plan_;

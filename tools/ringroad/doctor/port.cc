@@ -1,6 +1,6 @@
 // The port: what it stands on (an interface of the kernel's, or a memif socket), and whether
-// packets of its MTU pass there. The peers' MTUs are in their own configurations: only this end is
-// looked at.
+// packets of its MTU pass there. Only this end is looked at; what the peers said of theirs is told
+// where links are (node.cc).
 #include <algorithm>
 #include <filesystem>
 
@@ -73,10 +73,18 @@ void check_memif(const Machine& machine, const PortConfig& port, Findings& findi
     return findings.ok(absl::StrCat(role, ", ", port.socket, " is served"));
   }
   if (!port.master) {
-    return findings.warning(
-        absl::StrCat(role, ", and nobody serves ", port.socket, " yet: the port stays down"),
-        absl::StrCat("start the node that is its master, or: ringroad-fabric run --socket ",
-                     shell_word(port.socket)));
+    const std::string fabric = machine.restart_command(control::Restart::kNetwork);
+    const std::string mend = fabric.empty()
+                                 ? absl::StrCat(
+                                       "start the node that is its master    or: ringroad-fabric "
+                                       "run --socket ",
+                                       shell_word(port.socket))
+                                 : fabric;
+    const std::string text =
+        absl::StrCat(role, ", and nobody serves ", port.socket, ": the port stays down");
+    // Before the node starts, the other end may be yet to come.
+    return machine.status() != nullptr || !fabric.empty() ? findings.wrong(text, mend)
+                                                          : findings.warning(text, mend);
   }
   if (!port.socket.empty() && port.socket.front() == '@') {
     return findings.ok(absl::StrCat(role, ", ", port.socket, " is free"));
@@ -165,7 +173,7 @@ void check_mtu(const Machine& machine, Findings& findings) {
                                     " bytes a packet: slower, and some memif peers take one only"),
                        "leave /ports/0/buffer_bytes out: it is derived from the MTU");
     } else {
-      findings.ok(absl::StrCat(text, "; the peers' must be the same"));
+      findings.ok(absl::StrCat(text, ", as configured"));
     }
   }
 }

@@ -74,11 +74,31 @@ TEST(ClusterText, SaysWhenAllSeeEachOther) {
   EXPECT_THAT(cluster_text(cluster(2), {}), HasSubstr("all nodes see each other\n"));
 }
 
-TEST(ClusterText, OnlyWhatIsWrongIsUnhealthy) {
+TEST(ClusterText, CountsDegradedNodesAsUp) {
+  json answer = cluster(3);
+  answer["cluster"] = "demo";
+  answer["leader"] = nullptr;
+  answer["nodes"][0]["state"] = "down";
+  EXPECT_THAT(cluster_text(answer, {}), HasSubstr("3 nodes, 2 up (1 degraded)"));
+}
+
+TEST(ClusterText, NamesTheCommandThatMendsWhole) {
   json answer = cluster(1);
+  const std::string mend = "tools/deploy_distributed.sh restart 3 dataplane --directory /tmp/where";
+  answer["problems"][0]["mend"] = mend;
+  EXPECT_THAT(cluster_text(answer, {}), HasSubstr("\n  mend: " + mend + "\n"));
+}
+
+TEST(ClusterText, AnyProblemAndAnyNodeThatIsNotUpIsUnhealthy) {
+  json answer = cluster(1);
+  answer["nodes"][0]["state"] = "up";
   EXPECT_EQ(judge_problems(answer), ExitCode::kUnhealthy);
   answer["problems"][0]["severity"] = "warning";
+  EXPECT_EQ(judge_problems(answer), ExitCode::kUnhealthy);
+  answer["problems"] = json::array();
   EXPECT_EQ(judge_problems(answer), ExitCode::kOk);
+  answer["nodes"][0]["state"] = "unknown";
+  EXPECT_EQ(judge_problems(answer), ExitCode::kUnhealthy);
   EXPECT_EQ(judge_problems(json(3)), ExitCode::kOk);
 }
 

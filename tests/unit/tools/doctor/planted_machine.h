@@ -87,6 +87,13 @@ class PlantedMachine : public ::testing::Test {
     return found;
   }
 
+  bool says(const std::string& subject, const std::string& text) {
+    const auto findings = all();
+    return std::any_of(findings.begin(), findings.end(), [&](const Finding& finding) {
+      return finding.subject == subject && finding.text.find(text) != std::string::npos;
+    });
+  }
+
   // That a subject is so, in these words, and is mended so; a mend only where something is amiss.
   void expect(const std::string& subject, Severity severity, const std::string& text,
               const std::string& mend = "") {

@@ -60,7 +60,7 @@ TEST_F(Doctor, ComparesTheMtusOfWhatAnInterfaceBelongsToAndLiesOn) {
 TEST_F(Doctor, LooksForTheOtherEndOfAMemif) {
   PortConfig& port = config().ports[0];
   port = {.kind = PortKind::kMemif, .socket = "/run/ringroad/fabric.sock"};
-  expect("port 0", kWarning, "nobody serves /run/ringroad/fabric.sock yet",
+  expect("port 0", kWarning, "nobody serves /run/ringroad/fabric.sock",
          "ringroad-fabric run --socket /run/ringroad/fabric.sock");
   plant_listeners({{"/run/ringroad/fabric.sock", "42"}});
   expect("port 0", kOk, "/run/ringroad/fabric.sock is served");
@@ -124,8 +124,37 @@ TEST_F(Doctor, MissesTheOtherProcessOfANode) {
   expect("sockets", kWarning, "its control process does not: nobody serves " + control,
          "sudo systemctl start ringroad-control@1");
   plant_listeners({{control, "4244"}});
-  expect("sockets", kWrong, "its dataplane does not: nobody serves " + host,
+  expect("sockets", kWrong, "its dataplane does not run: nobody serves " + host,
          "sudo systemctl start ringroad-dataplane@1");
+}
+
+TEST_F(Doctor, SaysOnceThatAControlProcessIsMissed) {
+  const std::string host = "/run/ringroad/node-1.sock";
+  examination_.is_control_missed = true;
+  plant_listeners({{host, "4243"}});
+  EXPECT_EQ(worst("sockets").severity, kOk);
+  EXPECT_TRUE(says("sockets", "the dataplane runs and its control process does not"));
+  plant_listeners({});
+  expect("sockets", kWrong, "its dataplane does not run: nobody serves " + host,
+         "sudo systemctl start ringroad-dataplane@1");
+}
+
+TEST_F(Doctor, NamesTheScriptThatDeployedTheNode) {
+  PortConfig& port = config().ports[0];
+  port = {.kind = PortKind::kMemif, .socket = "/run/ringroad/fabric.sock"};
+  examination_.is_control_missed = true;
+  plant("/run/ringroad/deployment/deployment", "cluster=demo");
+  plant("/run/ringroad/deployment/node-2.json", "{}");
+  expect("sockets", kWrong, "dataplane", "sudo systemctl start ringroad-dataplane@1");
+  plant("/run/ringroad/deployment/node-1.json", "{}");
+  expect("sockets", kWrong, "dataplane", "tools/deploy_distributed.sh start 1 dataplane");
+  expect("port 0", kWrong, "nobody serves /run/ringroad/fabric.sock",
+         "tools/deploy_distributed.sh restart fabric");
+  remove("/run/ringroad/deployment");
+  plant("/run/ringroad/deployment", "cluster=demo");
+  plant("/run/ringroad/node-1.json", "{}");
+  expect("sockets", kWrong, "dataplane",
+         "tools/deploy_distributed.sh start 1 dataplane --directory /run/ringroad");
 }
 
 TEST_F(Doctor, MeasuresFlushesAndRoom) {
@@ -217,17 +246,20 @@ TEST_F(Doctor, CallsNoHugepagesLeftWhileAProgramCannotBeLookedAt) {
 TEST_F(Doctor, FindsSocketsNobodyListensAt) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  const std::string path = real("/run/ringroad/node-1.sock");
+  const std::string path = real("/run/ringroad/other.sock");
   ASSERT_LT(path.size(), sizeof address.sun_path);
   std::memcpy(address.sun_path, path.data(), path.size());
   const int socket_descriptor = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
   ASSERT_EQ(bind(socket_descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   close(socket_descriptor);
   plant("/run/ringroad/node-1.json", "{}");  // no socket: none of its business
-  expect("left files", kWarning, "/run/ringroad/node-1.sock is there and nobody listens",
-         "rm /run/ringroad/node-1.sock");
-  plant_listeners({{"/run/ringroad/node-1.sock", "42"}});
+  expect("left files", kWarning, "/run/ringroad/other.sock is there and nobody listens",
+         "rm /run/ringroad/other.sock");
+  plant_listeners({{"/run/ringroad/other.sock", "42"}});
   EXPECT_EQ(worst("left files").severity, kOk);
+  plant_listeners({});
+  std::filesystem::rename(path, real("/run/ringroad/node-1.sock"));
+  EXPECT_EQ(worst("left files").severity, kOk) << "the node's next start replaces it";
 }
 
 }  // namespace
