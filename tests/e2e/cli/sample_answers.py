@@ -54,7 +54,8 @@ def application(number, **changes):
         "messages_received_total": 2000, "bytes_sent_total": 1_024_000,
         "bytes_received_total": 2_048_000, "messages_sent_per_second": 100.0,
         "messages_received_per_second": 200.0, "does_read": True, "refused_total": 3,
-        "waited_total": 4, "receive_busy_total": 5, "violations_total": 0, "outcomes": {"delivered": 1000},
+        "waited_total": 4, "receive_busy_total": 5, "violations_total": 0,
+        "outcomes": {"delivered": 1000},
     }  # fmt: skip
     return dict(answer, **changes)
 
