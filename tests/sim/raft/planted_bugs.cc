@@ -43,8 +43,8 @@ constexpr Planted kPlanted[] = {
     {Bug::kConflictKept, "conflict_kept", 15},
     {Bug::kStaleLeaderReads, "stale_leader_reads", 289},
     {Bug::kReadBeforeFirstCommit, "read_before_first_commit", 626},
-    {Bug::kLeaseWithoutDrift, "lease_without_drift", 897},
-    {Bug::kLeaseNotPromised, "lease_not_promised", 1865},
+    {Bug::kLeaseWithoutDrift, "lease_without_drift", 1641},
+    {Bug::kLeaseNotPromised, "lease_not_promised", 2189},
     {Bug::kNoPromiseAfterRestart, "no_promise_after_restart", 7},
     {Bug::kLeaseKeptInTransfer, "lease_kept_in_transfer", 743},
     {Bug::kZoneRuleIgnored, "zone_rule_ignored", 1},
@@ -56,7 +56,7 @@ constexpr Planted kPlanted[] = {
     {Bug::kSnapshotTakenForMatch, "snapshot_taken_for_match", 304},
     {Bug::kSessionsLostInSnapshot, "sessions_lost_in_snapshot", 4},
     {Bug::kReadBeforeApplied, "read_before_applied", 5},
-    {Bug::kClockReadBeforePause, "clock_read_before_pause", 897},
+    {Bug::kClockReadBeforePause, "clock_read_before_pause", 1731},
     {Bug::kRenameBeforeFlush, "rename_before_flush", 33},
     {Bug::kDamageTakenForTornTail, "damage_taken_for_torn_tail", 122},
     {Bug::kFailedFlushIgnored, "failed_flush_ignored", 34},
@@ -77,7 +77,8 @@ Found look_for(const Planted& planted, std::uint64_t search) {
       [](std::uint64_t seed) { return draw_scenario(seed, Mode::kDirect); },
       [&found](std::uint64_t seed, const Report& report) {
         ++found.seeds;
-        if (report.failure.empty()) return true;
+        // None of them is about progress: a world that only stands still has not found it.
+        if (report.failure.empty() || kind_of(report.failure) == "no recovery") return true;
         found.seed = seed;
         found.failure = report.failure.substr(0, report.failure.find('\n'));
         return false;
