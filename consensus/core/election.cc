@@ -8,7 +8,7 @@ namespace ringroad::raft {
 // A member with a vote, whose log is whole.
 bool Raft::is_promotable() const {
   return tracker_.contains(config_.id) && !tracker_.progress(config_.id).is_learner &&
-         !log_.has_pending_snapshot();
+         !log_.has_pending_snapshot() && awaited_ == Index{};
 }
 
 // A change that is committed but not applied here: this node would count by the wrong quorum.
@@ -77,8 +77,10 @@ bool Raft::is_bound_to_leader(const Message& m) const {
 void Raft::on_vote_request(const Message& m) {
   const bool is_pre = m.type == MessageType::kPreVote;
   const MessageType response = is_pre ? MessageType::kPreVoteResponse : MessageType::kVoteResponse;
+  // Who has lost what it acknowledged cannot tell whose log is up to date (thesis 3.8, 3.6.1).
   const bool may_vote =
-      vote_ == m.from || (vote_ == kNoNode && leader_ == kNoNode) || (is_pre && m.term > term_);
+      awaited_ == Index{} &&
+      (vote_ == m.from || (vote_ == kNoNode && leader_ == kNoNode) || (is_pre && m.term > term_));
   if (!(may_vote || (planted(Bug::kVotesTwice) && leader_ == kNoNode)) ||
       !(log_.is_up_to_date({m.log_term, m.index}) || planted(Bug::kNoUpToDateCheck))) {
     Message answer{.type = response, .to = m.from, .term = term_, .reject = true};

@@ -9,7 +9,8 @@
 // kAppend               leader -> follower      index, log_term: the entry before `entries`; commit
 // kAppendResponse       follower -> leader      index: matched up to, or with reject the refused
 //                                               index and (reject_hint, log_term): where to try;
-//                                               known_commit
+//                                               known_commit; a reject with context
+//                                               kLostEntries: it lost what it had acknowledged
 // kVote, kPreVote       candidate -> voter      index, log_term: its last entry; is_transfer
 // kVoteResponse, kPre.. voter -> candidate      reject
 // kHeartbeat            leader -> follower      commit; context: a round of reads; sent_at
@@ -68,6 +69,11 @@ enum class MessageType : std::uint8_t {
   kForgetLeader,
   kSnapshotResponse,
 };
+// As the context of a kAppendResponse that rejects: its sender has lost entries that it had stored,
+// so what is known of its log counts no more. A node that does not know of it takes the rejection
+// for a stale one.
+inline constexpr std::uint64_t kLostEntries = 1;
+
 // One more than the highest.
 inline constexpr std::size_t kMessageTypes = 23;
 

@@ -1,7 +1,8 @@
 // How what a leader knows of a follower moves from one state to the next; the states and invariants
 // are in progress.h.
 //
-// `match` only grows, since a leader learns of agreement and never unlearns it within its term;
+// `match` only grows, since a leader learns of agreement and never unlearns it within its term,
+// unless the follower itself says that it has lost something (lose());
 // `next` is a guess that runs ahead and comes back, and the only way below what was sent is a
 // rejection or the loss of the pipeline. Every change of state empties Inflights: outside
 // kReplicate nothing is counted as under way. Stale answers are told from fresh ones here, by
@@ -129,6 +130,16 @@ bool Progress::maybe_decrease_to(Index rejected, Index match_hint) {
   }
   // What was sent with the rejected append hardly took effect.
   sent_commit = std::min(sent_commit, previous(next));
+  return true;
+}
+
+// The one way in which `match` goes back. What the leader has committed by it stays committed: the
+// follower takes no part in elections until it has all of that again.
+bool Progress::lose(Index kept) {
+  if (state == ProgressState::kSnapshot) return false;
+  match = std::min(match, kept);
+  pending_snapshot = Index{0};
+  become_probe();
   return true;
 }
 

@@ -104,6 +104,10 @@ struct Progress {
   // `match_hint`. Declines a rejection that later answers have made stale.
   bool maybe_decrease_to(Index rejected, Index match_hint);
 
+  // The follower has lost what it had above `kept`, or says so again. Declines while a snapshot is
+  // on its way, whose end tells anew what the follower has.
+  bool lose(Index kept);
+
   bool is_paused() const;
   // As for instance "StateReplicate match=3 next=7 learner paused inactive inflight=2[full]".
   std::string describe() const;

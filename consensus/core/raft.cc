@@ -83,6 +83,7 @@ Raft::Raft(const Config& config, const Restored& restored, Prng prng, Nanos now)
   log_.applied_to(std::max(restored.applied, log_.applied()), 0);
   term_ = hard.term;
   vote_ = hard.vote;
+  awaited_ = restored.awaited;
   // It may have promised its leader, before it went down, not to vote (thesis 6.4.1).
   if (config_.read_mode == ReadMode::kLease && !planted(Bug::kNoPromiseAfterRestart)) {
     promised_until_ = now_ + config_.election_timeout;
@@ -281,6 +282,7 @@ Status Raft::status() const {
           .stable = log_.stable(),
           .transfer_to = transfer_to_,
           .zone_rule_degraded = is_zone_rule_degraded(),
+          .awaited = awaited_,
           .lease_until = lease_until(),
           .tracker = &tracker_};
 }

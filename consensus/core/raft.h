@@ -47,6 +47,8 @@ struct Status {
   Index applied, first, last, stable;
   NodeId transfer_to;
   bool zone_rule_degraded = false;
+  // Takes no part in elections before it has this entry again; 0: it does.
+  Index awaited;
   // Until when this leader may answer reads by its lease; 0 without one.
   Nanos lease_until;
   const Tracker* tracker = nullptr;
@@ -106,6 +108,12 @@ class Raft {
   void snapshot_made(const Snapshot& snapshot);
   // The pieces stored so far turned out to be damaged: ask for them again.
   void forget_chunks();
+  // Whether a node that has lost entries has all of them again: durable here, and committed.
+  bool has_awaited() const {
+    return awaited_ != Index{} && log_.committed() >= awaited_ && log_.stable() >= awaited_;
+  }
+  // It votes and campaigns from now on.
+  void readmit() { awaited_ = {}; }
   // Nobody needs entries up to `index` from this node's memory any more; at most applied.
   void compact(Index index);
 
@@ -252,6 +260,8 @@ class Raft {
   // No new change is proposed before this index is applied (thesis 4.1: one at a time).
   Index pending_conf_index_;
   std::uint64_t uncommitted_bytes_ = 0;
+
+  Index awaited_;  // see Restored
 
   Nanos now_;
   Nanos election_since_;   // heard of a leader, campaigned, or checked its quorum

@@ -42,6 +42,10 @@ struct Restored {
   // What the machine has applied, at least the snapshot's index. It is not handed out again, and
   // changes of membership among it are in force.
   Index applied;
+  // Entries up to here were stored and acknowledged once, and some of them are lost; 0: none are.
+  // Until the driver says readmit(), the node takes no part in elections: it would vote for a log
+  // that lacks what was committed with its help. It is sent again what it lacks.
+  Index awaited;
 };
 
 // Index 0: the read was dropped, since this node no longer leads; ask again.

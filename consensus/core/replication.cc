@@ -165,7 +165,8 @@ StepResult Raft::on_append(const Message& m) {
         .log_term = hint.term,
         .index = m.index,
         .reject = true,
-        .reject_hint = hint.index});
+        .reject_hint = hint.index,
+        .context = awaited_ > Index{} ? kLostEntries : 0});
   return StepResult::kOk;
 }
 
@@ -174,6 +175,10 @@ void Raft::on_append_response(const Message& m, Progress& progress) {
   if (!m.reject && m.index > log_.last_index()) return;
   progress.recent_active = true;
   note_known_commit(m);
+  if (m.reject && m.context == kLostEntries) {
+    if (progress.lose(m.reject_hint)) send_append(m.from, true);
+    return;
+  }
   if (m.reject && !planted(Bug::kRejectCounted)) {
     // Thesis 3.5, end. The follower's entry at the hint has a term; where ours is higher, its log
     // cannot have the same entry, since terms only grow along a log: those need no probe.
@@ -234,7 +239,17 @@ void Raft::note_known_commit(const Message& m) {
 // Thesis 3.5: a follower applies what it is told to be committed. When that is an index this node
 // does not have, it had acknowledged what it has lost since (3.8).
 StepResult Raft::on_heartbeat(const Message& m) {
-  if (m.commit > log_.last_index()) return StepResult::kLostLog;
+  if (m.commit > log_.last_index()) {
+    if (awaited_ == Index{}) return StepResult::kLostLog;
+    send({.type = MessageType::kAppendResponse,
+          .to = m.from,
+          .log_term = log_.last().term,
+          .index = m.commit,
+          .reject = true,
+          .reject_hint = log_.last_index(),
+          .context = kLostEntries});
+    return StepResult::kOk;
+  }
   log_.commit_to(m.commit);
   send({.type = MessageType::kHeartbeatResponse,
         .to = m.from,

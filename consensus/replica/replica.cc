@@ -30,6 +30,8 @@ absl::StatusOr<RestoredLog> read_entries(durable::FileSystem& files,
     if (!run.ok()) return run.status();
     if (run->empty()) return log;
     for (raft::Entry e : *run) {
+      // What stands behind a lost entry is sent again with it.
+      if (e.index > recovered.intact_last()) return log;
       log.payloads.emplace_back(e.payload().begin(), e.payload().end());
       e.data = log.payloads.back().data();
       log.entries.push_back(e);
@@ -68,6 +70,18 @@ absl::Status may_take_part(const durable::Recovered& recovered, NodeId self) {
     return absl::FailedPreconditionError(absl::StrCat(
         "the log is node ", recovered.identity.node.value, "'s, not node ", self.value, "'s"));
   }
+  if (!recovered.hard_state) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "its latest term and vote cannot be read, so it might vote twice; mend: ringroad cluster "
+        "remove ",
+        self.value,
+        ", empty the folder, make it again with ringroad-log format, ringroad cluster "
+        "add ",
+        self.value));
+  }
+  if (recovered.snapshot.empty() && !recovered.first_members_are_known) {
+    return absl::DataLossError("neither the cluster's first members nor a snapshot can be read");
+  }
   return absl::OkStatus();
 }
 
@@ -100,7 +114,10 @@ absl::StatusOr<std::unique_ptr<Replica>> Replica::start(
   raft::Restored restored{.hard_state = recovered.hard_state.value_or(raft::HardState{}),
                           .snapshot = recovered.snapshot,
                           .entries = log->entries,
-                          .applied = recovered.snapshot.index};
+                          .applied = recovered.snapshot.index,
+                          .awaited = recovered.state.awaited};
+  restored.hard_state.commit =
+      std::min(restored.hard_state.commit, std::max(recovered.intact_last(), restored.applied));
   if (restored.snapshot.empty()) restored.snapshot.conf = recovered.state.first_members;
   replica->conf_ = restored.snapshot.conf;
   replica->snapshot_ = recovered.snapshot;
@@ -184,6 +201,16 @@ void Replica::make_room() {
   raft_->transfer_leader(successor);
 }
 
+// All that was lost is here again: from now on it counts as any other node, also after a restart.
+std::uint32_t Replica::maybe_readmit() {
+  if (!raft_->has_awaited() || !can_take_ready()) return 0;
+  raft_->readmit();
+  Stored* stored = nullptr;
+  claim(stored).readmits = true;
+  channel_.submit();
+  return 1;
+}
+
 // ---- passes ----
 
 // Time first: a heartbeat that is due never waits for what else there is.
@@ -194,6 +221,7 @@ std::uint32_t Replica::poll(Nanos now) {
   std::uint32_t work = finish_jobs();
   if (is_stopped()) return work;
   make_room();
+  work += maybe_readmit();
   work += propose_requests();
   work += start_reads();
   propose_clock();

@@ -157,6 +157,7 @@ class Replica {
   void step(const raft::Message& message);
   void stop(std::string why);
   void make_room();
+  std::uint32_t maybe_readmit();
 
   // replica_ready.cc
   bool can_take_ready() const { return jobs_ < kJobs - 2; }

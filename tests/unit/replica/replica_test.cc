@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "consensus/log/segment_pool.h"
 #include "tests/unit/replica/replica_cluster.h"
 
 namespace ringroad::consensus {
@@ -262,6 +263,59 @@ TEST(Replica, MoreRequestsThanItsBoundAreRefusedAndTheOthersAnswered) {
     ASSERT_TRUE(cluster.run_until([&] { return cluster.answer(number) != nullptr; }, "answers"));
   }
   EXPECT_EQ(cluster.told(1, machine::put("key", "value")).outcome, RequestOutcome::kAnswered);
+}
+
+// Turns over a byte of every block of the log's first segment, behind its beginning.
+void damage_log(ReplicaCluster& cluster, std::uint16_t node) {
+  auto& bytes = cluster.files(node).bytes_of(durable::segment_name(1));
+  for (std::size_t i = 4096; i < 40'000; i += 512) bytes[i] ^= std::byte{1};
+}
+
+TEST(Replica, ANodeWhoseLogIsDamagedIsSentAgainWhatItLost) {
+  ReplicaCluster cluster(3);
+  put_many(cluster, cluster.leader(), 200, std::string(300, 'x') + "kept");
+  const std::uint16_t damaged = cluster.follower();
+  cluster.run_for(milliseconds(100));
+  cluster.kill(damaged);
+  damage_log(cluster, damaged);
+  cluster.start(damaged);
+  ASSERT_GT(cluster.replica(damaged).raft().status().awaited, Index{});
+  ASSERT_LT(cluster.replica(damaged).raft().log().last_index(), Index{200});
+  ASSERT_TRUE(
+      cluster.run_until([&] { return cluster.replica(damaged).raft().status().awaited == Index{}; },
+                        "it to recover"));
+  EXPECT_EQ(cluster.replica(damaged).status().stopped, "");
+  put_many(cluster, damaged, 10, "after");
+  // With it, and without who led before, the cluster still has everything.
+  cluster.kill(cluster.leader());
+  EXPECT_EQ(cluster.value_of(damaged, "key-199"), std::string(300, 'x') + "kept");
+  cluster.kill(damaged);
+  cluster.start(damaged);
+  EXPECT_EQ(cluster.replica(damaged).raft().status().awaited, Index{});
+}
+
+TEST(Replica, ANodeThatHasLostEntriesElectsNobodyUntilItHasThemAgain) {
+  ReplicaCluster cluster(3);
+  const std::uint16_t lead = cluster.leader();
+  std::uint16_t damaged = 0, behind = 0;
+  for (std::uint16_t i = 1; i <= 3; ++i) {
+    if (i != lead) (damaged == 0 ? damaged : behind) = i;
+  }
+  cluster.isolate(behind);
+  put_many(cluster, lead, 100, std::string(300, 'x'));  // only by the two
+  cluster.run_for(milliseconds(100));
+  cluster.kill(damaged);
+  damage_log(cluster, damaged);
+  cluster.kill(lead);
+  cluster.heal();
+  cluster.start(damaged);
+  cluster.run_for(seconds(3));
+  for (const std::uint16_t node : {damaged, behind}) {
+    EXPECT_NE(cluster.replica(node).raft().role(), raft::Role::kLeader);
+    EXPECT_EQ(cluster.value_of(node, "key-99"), "no leader");
+  }
+  cluster.start(lead);
+  EXPECT_EQ(cluster.value_of(behind, "key-99"), std::string(300, 'x'));
 }
 
 TEST(Replica, MembersAreChangedWhileItRunsAndStayChangedAfterARestart) {
