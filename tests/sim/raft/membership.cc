@@ -1,14 +1,22 @@
 #include "tests/sim/raft/membership.h"
 
+#include <algorithm>
+
 namespace ringroad::raft::sim {
 
 namespace {
+// Unless there are more to begin with.
 constexpr std::uint32_t kVotersMax = 7;
-constexpr std::uint32_t kMembersMax = 9;
+constexpr std::uint32_t kLearnersMax = 2;  // when all voters are there
 constexpr std::uint64_t kPauseMs = 250;
 
 ConfChangeSingle single(ConfChangeType type, NodeId node) { return {type, node}; }
 }  // namespace
+
+std::uint32_t Membership::voters_max() const {
+  return std::max(kVotersMax, world_.scenario().voters);
+}
+std::uint32_t Membership::members_max() const { return voters_max() + kLearnersMax; }
 
 NodeId Membership::some(NodeSet nodes) {
   auto left = prng_.below(nodes.count());
@@ -76,7 +84,7 @@ void Membership::change_something(const Node& leader) {
   const auto set = [&change](ConfChangeType type, NodeId node) {
     if (node != kNoNode) change = ConfChange{single(type, node)};
   };
-  const bool has_room = c.members().count() < kMembersMax;
+  const bool has_room = c.members().count() < members_max();
   switch (prng_.below(7)) {
     case 0:
       if (has_room) set(ConfChangeType::kAddLearner, newcomer(c));
@@ -85,7 +93,7 @@ void Membership::change_something(const Node& leader) {
       if (!c.learners.empty()) set(ConfChangeType::kAddNode, some(c.learners));
       break;
     case 2:
-      if (has_room && c.voters.count() < kVotersMax) set(ConfChangeType::kAddNode, newcomer(c));
+      if (has_room && c.voters.count() < voters_max()) set(ConfChangeType::kAddNode, newcomer(c));
       break;
     case 3:
       if (c.voters.count() > 1) set(ConfChangeType::kRemoveNode, some(c.voters));
@@ -118,7 +126,7 @@ void Membership::change_several(const Configuration& c, ConfChange& change) {
         single(is_demoted ? ConfChangeType::kAddLearner : ConfChangeType::kRemoveNode, leaving));
   }
   NodeSet coming;
-  for (auto n = 1 + prng_.below(2); n > 0 && c.members().count() < kMembersMax; --n) {
+  for (auto n = 1 + prng_.below(2); n > 0 && c.members().count() < members_max(); --n) {
     const NodeId id = newcomer(c);
     if (id == kNoNode || coming.contains(id)) continue;
     coming.insert(id);

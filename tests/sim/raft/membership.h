@@ -21,6 +21,8 @@ class Membership {
   NodeId newcomer(const Configuration& configuration);
   void propose(const ConfChange& change);
   NodeId some(NodeSet nodes);
+  std::uint32_t voters_max() const;
+  std::uint32_t members_max() const;
 
   World& world_;
   Prng prng_;

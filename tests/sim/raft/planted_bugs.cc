@@ -14,6 +14,7 @@
 #include "consensus/core/planted.h"
 #include "tests/sim/raft/explain.h"
 #include "tests/sim/raft/runner.h"
+#include "tests/sim/raft/tap.h"
 
 namespace {
 
@@ -106,21 +107,19 @@ int main(int argc, char** argv) {
   app.add_option("--bug", only, "only this one");
   app.add_flag("--explain", explains, "print the smallest run that finds it, and its last events");
   CLI11_PARSE(app, argc, argv);
-  std::printf("1..%zu\n", only.empty() ? std::size(kPlanted) : 1);
-  int number = 0, missed = 0;
+  Tap tap;
   for (const Planted& planted : kPlanted) {
     if (!only.empty() && only != planted.name) continue;
     const Found found = look_for(planted, search);
+    tap.tell(found.seed != 0, std::string(planted.name) + " is found");
     if (found.seed == 0) {
-      ++missed;
-      std::printf("not ok %d - %s is found\n# not in %" PRIu64 " seeds\n", ++number, planted.name,
-                  found.seeds);
+      std::printf("# not in %" PRIu64 " seeds\n", found.seeds);
     } else {
-      std::printf("ok %d - %s is found\n# by seed %" PRIu64 ", after %" PRIu64 ": %s\n", ++number,
-                  planted.name, found.seed, found.seeds, found.failure.c_str());
+      std::printf("# by seed %" PRIu64 ", after %" PRIu64 ": %s\n", found.seed, found.seeds,
+                  found.failure.c_str());
       if (explains) explain_found(planted, found);
     }
     std::fflush(stdout);
   }
-  return missed;
+  return tap.finish();
 }

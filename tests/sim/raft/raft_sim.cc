@@ -21,6 +21,7 @@
 
 #include "tests/sim/raft/explain.h"
 #include "tests/sim/raft/runner.h"
+#include "tests/sim/raft/tap.h"
 
 namespace {
 
@@ -137,21 +138,6 @@ class Sum {
   std::uint64_t digest_ = 0;
   Tally tally_;
   std::map<std::uint64_t, Report> failed_;
-};
-
-class Tap {
- public:
-  void tell(bool ok, const char* what) {
-    failures_ += !ok;
-    std::printf("%s %d - %s\n", ok ? "ok" : "not ok", ++number_, what);
-  }
-  int finish() const {
-    std::printf("1..%d\n", number_);
-    return failures_ > 0;
-  }
-
- private:
-  int number_ = 0, failures_ = 0;
 };
 
 void run_with_timelines(const Options& options, const TakeReport& take) {

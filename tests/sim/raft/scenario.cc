@@ -136,6 +136,19 @@ Scenario draw_scenario(std::uint64_t seed, Mode mode, TroubleSet allowed) {
   return s;
 }
 
+Scenario calm_scenario(std::uint64_t seed, std::uint32_t voters) {
+  Scenario s;
+  s.seed = seed;
+  s.voters = voters;
+  s.clients = 2;
+  s.raft.election_timeout = milliseconds(100);
+  s.raft.heartbeat_interval = milliseconds(20);
+  s.snapshot_every = 100;
+  s.snapshot_bytes_min = 1'000;
+  s.raft.snapshot_chunk_bytes_max = 400;
+  return s;
+}
+
 std::string describe(const Scenario& s) {
   return std::to_string(s.voters) + " voters, " + std::to_string(s.clients) + " clients, " +
          (s.raft.async_storage_writes ? "async" : "sync") + " writes, " +

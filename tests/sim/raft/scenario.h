@@ -95,6 +95,12 @@ struct Scenario {
 };
 
 Scenario draw_scenario(std::uint64_t seed, Mode mode, TroubleSet allowed = kAllTroubles);
+// Nothing goes wrong but what its owner does. Snapshots are frequent, and several chunks long.
+Scenario calm_scenario(std::uint64_t seed, std::uint32_t voters);
+// The longest timeout that a node may draw.
+inline Nanos election_timeout_max(const Scenario& scenario) {
+  return scenario.raft.election_timeout * 2;
+}
 std::string describe(const Scenario& scenario);
 
 }  // namespace ringroad::raft::sim

@@ -9,7 +9,8 @@
 namespace ringroad::raft::sim {
 
 namespace {
-constexpr std::uint16_t kNodesOfARunMax = 24;
+constexpr std::uint32_t kNodesOfARunMax = 24;
+constexpr std::uint32_t kNewcomersMax = 8;
 constexpr std::uint16_t kReplacementsMax = 8;  // of those
 constexpr Nanos kDownMax = milliseconds(600);
 constexpr Nanos kQuickRestart = milliseconds(20);
@@ -78,7 +79,10 @@ NodeId World::some_node() {
 
 NodeId World::add_node(bool is_replacement) {
   const auto id = static_cast<std::uint16_t>(nodes_.count() + 1);
-  if (id > kNodesOfARunMax - (is_replacement ? 0 : kReplacementsMax)) return kNoNode;
+  const auto most =
+      std::min(std::uint32_t{kNodesMax},
+               std::max(kNodesOfARunMax, scenario_.voters + kNewcomersMax + kReplacementsMax));
+  if (id > most - (is_replacement ? 0 : kReplacementsMax)) return kNoNode;
   make_node(NodeId{id}).start();
   return NodeId{id};
 }
@@ -91,6 +95,18 @@ NodeId World::leader() const {
     if (best == kNoNode || raft.term() > node_[best.value]->raft().term()) best = id;
   }
   return best;
+}
+
+NodeSet World::following() const {
+  NodeSet all;
+  const NodeId leading = leader();
+  if (leading == kNoNode) return all;
+  const Term term = node(leading).raft().term();
+  for (const NodeId id : running()) {
+    const Raft& raft = node(id).raft();
+    if (raft.term() == term && raft.leader() == leading) all.insert(id);
+  }
+  return all;
 }
 
 NodeSet World::running() const {
@@ -237,7 +253,6 @@ void World::heal() {
     n.pause(scheduler_.now());
     if (n.state() == Node::State::kOff || n.state() == Node::State::kFailed) n.start();
   }
-  clients_.close();
 }
 
 std::string World::why_not_recovered() const {
@@ -297,7 +312,8 @@ Report World::run() {
 
 Report World::finish() {
   if (invariants_.failure().empty()) {
-    heal();
+    if (!is_healed_) heal();
+    clients_.close();
     const Nanos from = scheduler_.now();
     run_until(from + scenario_.recovery_time_max, true);
     report_.recovery = scheduler_.now() - from;

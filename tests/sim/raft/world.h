@@ -53,10 +53,12 @@ class World {
   ~World();
 
   Report run();
-  // The same in steps, for who has other troubles in mind: begin, let time pass, finish by healing,
+  // The same in steps, for who has other troubles in mind: begin, let time pass, heal, finish by
   // recovery and the check of the history.
   void begin();
   void advance(Nanos span) { run_until(scheduler_.now() + span, false); }
+  // No trouble from now on, but clients go on; finish() does it where nobody has.
+  void heal();
   Report finish();
   const Timeline& timeline() const { return timeline_; }
 
@@ -66,9 +68,14 @@ class World {
   Network& network() { return *network_; }
   NodeSet nodes() const { return nodes_; }
   Node& node(NodeId id) { return *node_[id.value]; }
+  const Node& node(NodeId id) const { return *node_[id.value]; }
   // The running leader of the highest term, or none.
   NodeId leader() const;
+  // Those that follow it in its term, itself among them.
+  NodeSet following() const;
   NodeSet running() const;
+  // Times that anyone began to lead, so far.
+  std::uint64_t elections() const { return invariants_.elections(); }
   NodeSet damaged() const;
   // A node that never was, with an empty disk. kNoNode when there is no id left; those that replace
   // others have some of their own.
@@ -91,7 +98,6 @@ class World {
   bool can_commit(NodeSet voters, NodeSet alive) const;
   bool is_quorum_lost() const;
   void check_leases();
-  void heal();
   bool is_recovered() const;
   std::string why_not_recovered() const;
   void run_until(Nanos end, bool until_recovered);
