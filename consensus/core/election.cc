@@ -77,12 +77,17 @@ bool Raft::is_bound_to_leader(const Message& m) const {
 void Raft::on_vote_request(const Message& m) {
   const bool is_pre = m.type == MessageType::kPreVote;
   const MessageType response = is_pre ? MessageType::kPreVoteResponse : MessageType::kVoteResponse;
+  // Thesis 6.4.1: whoever has answered a leader owes it its patience, in whatever term it is itself
+  // by now: a message of a third node may have told it of the candidate's before the request came.
+  const bool has_promised = now_ < promised_until_ && !m.is_transfer;
+  if (has_promised && !planted(Bug::kLeaseNotPromised) && !planted(Bug::kPromiseOfOneTerm)) return;
   // Who has lost what it acknowledged cannot tell whose log is up to date (thesis 3.8, 3.6.1).
   const bool may_vote =
       awaited_ == Index{} &&
       (vote_ == m.from || (vote_ == kNoNode && leader_ == kNoNode) || (is_pre && m.term > term_));
   if (!(may_vote || (planted(Bug::kVotesTwice) && leader_ == kNoNode)) ||
       !(log_.is_up_to_date({m.log_term, m.index}) || planted(Bug::kNoUpToDateCheck))) {
+    if (term_ == Term{}) return;  // a node that has only a snapshot knows of no term to tell
     Message answer{.type = response, .to = m.from, .term = term_, .reject = true};
     // A candidate may need the vote of a node that was removed and will not campaign, by a change
     // that it stores and does not know to be committed. So it is told.
@@ -103,10 +108,13 @@ void Raft::on_vote_request(const Message& m) {
 }
 
 // What is committed stays so, in every term; and whoever has its last entry has all of it (thesis
-// 3.5, log matching).
+// 3.5, log matching). A candidacy does not outlive a change of the quorum that it counts by.
 void Raft::learn_commit(const Message& m) {
   if (role_ == Role::kLeader || m.commit <= log_.committed()) return;
-  if (log_.matches({m.log_term, m.commit})) log_.commit_to(m.commit);
+  if (!log_.matches({m.log_term, m.commit})) return;
+  log_.commit_to(m.commit);
+  const bool is_candidate = role_ == Role::kCandidate || role_ == Role::kPreCandidate;
+  if (is_candidate && has_unapplied_conf_change()) become_follower(term_, kNoNode);
 }
 
 // Thesis 3.4, 9.6: a majority of the votes of one term elects, of the pre-votes lets it stand.

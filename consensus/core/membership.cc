@@ -4,8 +4,9 @@
 // A configuration takes effect when its entry is applied, not when it is appended: a change that is
 // truncated was never in force, and no node has to undo one. That keeps the safety argument of
 // thesis 4.1, since the next change is proposed only when the last one is applied, and no node
-// campaigns while it has a committed change to apply. The price that 4.1 names for it is paid by
-// the driver: the commit index is on the disk with the entries that follow it.
+// campaigns, or goes on campaigning, while it has a committed change to apply. The price that 4.1
+// names for it is paid by the driver: the commit index is on the disk with the entries that follow
+// it.
 #include <algorithm>
 
 #include "consensus/core/planted.h"
@@ -21,7 +22,13 @@ StepResult Raft::propose_conf_change(const ConfChange& change, EntryType type) {
   return propose({&entry, 1});
 }
 
-absl::StatusOr<ConfState> Raft::apply_conf_change(const ConfChange& change) {
+// A change that was handed out before a snapshot arrived, and is applied after: the snapshot's
+// configuration has it already, and may have undone it since.
+absl::StatusOr<ConfState> Raft::apply_conf_change(Index index, const ConfChange& change) {
+  if (index <= configuration_index_ && !planted(Bug::kChangeAppliedTwice)) {
+    return conf_state(tracker_.configuration());
+  }
+  configuration_index_ = std::max(configuration_index_, index);
   const auto changed = raft::apply(tracker_.configuration(), change);
   if (!changed.ok()) return changed.status();
   tracker_.apply(*changed, log_.last_index());
@@ -38,6 +45,8 @@ absl::StatusOr<ConfState> Raft::apply_conf_change(const ConfChange& change) {
 }
 
 void Raft::on_configuration() {
+  const bool is_candidate = role_ == Role::kCandidate || role_ == Role::kPreCandidate;
+  if (is_candidate && !is_promotable()) become_follower(term_, kNoNode);
   if (role_ != Role::kLeader) return;
   const Configuration& configuration = tracker_.configuration();
   const bool is_voter = tracker_.contains(config_.id) && !tracker_.progress(config_.id).is_learner;

@@ -70,16 +70,19 @@ Raft::Raft(const Config& config, const Restored& restored, Prng prng, Nanos now)
   require(hard.term >= log_.last().term || (hard.term == Term{} && restored.entries.empty()),
           "the term is below that of the last entry");
   require(hard.vote == kNoNode || is_node(hard.vote), "the vote is for no node");
-  require(restored.applied <= std::max(hard.commit, restored.snapshot.index),
-          absl::StrCat("applied ", restored.applied.value, " is beyond the commit index"));
+  require(restored.applied <= log_.last_index(),
+          absl::StrCat("applied ", restored.applied.value, " is beyond the last entry ",
+                       log_.last_index().value));
   const auto of_snapshot = raft::restore(restored.snapshot.conf);
   require(of_snapshot.ok(), std::string(of_snapshot.status().message()));
   const Configuration configuration = with_applied_changes(of_snapshot->configuration, restored);
 
   tracker_.set_zones({config_.zones, {}});
   tracker_.apply({configuration, configuration.members(), {}}, log_.last_index());
+  configuration_index_ = std::max(restored.applied, restored.snapshot.index);
   snapshot_ = restored.snapshot;
-  log_.commit_to(hard.commit);
+  // What was applied was committed, though the commit index need not have reached the disk.
+  log_.commit_to(std::max(hard.commit, restored.applied));
   log_.applied_to(std::max(restored.applied, log_.applied()), 0);
   term_ = hard.term;
   vote_ = hard.vote;
@@ -197,7 +200,7 @@ void Raft::become_pre_candidate() {
 }
 
 void Raft::become_leader() {
-  RR_CHECK(role_ != Role::kFollower);
+  RR_CHECK(role_ != Role::kFollower && is_promotable());
   reset(term_);
   leader_ = config_.id;
   role_ = Role::kLeader;

@@ -89,7 +89,8 @@ class Raft {
 
   [[nodiscard]] StepResult propose(std::span<const Entry> entries);
   [[nodiscard]] StepResult propose_conf_change(const ConfChange& change, EntryType type);
-  // A linearizable read: Ready::reads names `context` when it is safe.
+  // A linearizable read: Ready::reads names `context` when it is safe. A context is never used
+  // twice, not even after a restart: an answer to the first may still be on its way.
   [[nodiscard]] StepResult read_index(std::uint64_t context);
   void campaign();
   void transfer_leader(NodeId to);
@@ -102,9 +103,11 @@ class Raft {
   void set_zone_loss(ZoneLossPolicy policy);
 
   // Called for each committed change, in log order, as it is applied. The configuration that holds
-  // from now on; an invalid change is refused alike by every node and leaves things as they are.
-  absl::StatusOr<ConfState> apply_conf_change(const ConfChange& change);
-  // The driver has a snapshot that can be sent to others. Never older than the last one.
+  // from now on; an invalid change is refused alike by every node and leaves things as they are,
+  // and so does one that a snapshot, taken in meanwhile, has in it.
+  absl::StatusOr<ConfState> apply_conf_change(Index index, const ConfChange& change);
+  // The driver has a snapshot that can be sent to others. One that is older than what a leader has
+  // sent meanwhile is of no use, and ignored.
   void snapshot_made(const Snapshot& snapshot);
   // The pieces stored so far turned out to be damaged: ask for them again.
   void forget_chunks();
@@ -262,6 +265,8 @@ class Raft {
   std::uint64_t uncommitted_bytes_ = 0;
 
   Index awaited_;  // see Restored
+  // Changes up to here are in the configuration, or were refused.
+  Index configuration_index_;
 
   Nanos now_;
   Nanos election_since_;   // heard of a leader, campaigned, or checked its quorum

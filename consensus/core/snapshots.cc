@@ -13,7 +13,8 @@
 namespace ringroad::raft {
 
 void Raft::snapshot_made(const Snapshot& snapshot) {
-  RR_CHECK(snapshot.index >= snapshot_.index && snapshot.index <= log_.applied());
+  if (snapshot.index < snapshot_.index) return;
+  RR_CHECK(snapshot.index <= log_.applied());
   snapshot_ = snapshot;
 }
 
@@ -151,6 +152,7 @@ bool Raft::restore(const Snapshot& snapshot) {
   ConfigurationChange change = *configuration;
   change.removed = before;
   tracker_.apply(change, log_.last_index());
+  configuration_index_ = snapshot.index;
   if (snapshot.index > snapshot_.index) snapshot_ = snapshot;
   return true;
 }

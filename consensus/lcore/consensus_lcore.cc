@@ -21,7 +21,6 @@ namespace ringroad::consensus {
 namespace {
 
 constexpr std::uint32_t kParcels = 256;
-constexpr std::uint32_t kParcelBurst = 64;
 constexpr Nanos kPatienceMax = seconds(600);
 // Of a message's bytes, beside the payload of one entry: headers, and the entry's envelope.
 constexpr std::uint32_t kMessageOverheadMax = 512;
@@ -137,8 +136,9 @@ void ConsensusLcore::run() {
   const Nanos patience = microseconds(spin.us);
   Nanos last_work = monotonic_now();
   while (!is_stopping_.load(std::memory_order_relaxed)) {
+    const std::size_t taken = take_parcels();
     const Nanos now = monotonic_now();
-    if (pass(now) > 0) {
+    if (pass(taken, now) > 0) {
       last_work = now;
     } else if (!config_.never_sleeps && now - last_work >= patience) {
       sleep(now);
@@ -154,8 +154,17 @@ void ConsensusLcore::stop() {
   (void)eventfd_write(bell_, 1);
 }
 
-std::uint32_t ConsensusLcore::pass(Nanos now) {
-  std::uint32_t work = take_parcels(now);
+std::uint32_t ConsensusLcore::pass(std::size_t taken, Nanos now) {
+  replica_->tick(now);
+  for (Parcel* const parcel : std::span(taken_).first(taken)) {
+    if (parcel->kind == Parcel::Kind::kPeerMessage) {
+      replica_->on_message(parcel->node, parcel->bytes());
+    } else {
+      take_request(*parcel, now);
+    }
+    inbound_->give_empty(parcel);
+  }
+  auto work = static_cast<std::uint32_t>(taken);
   for (std::uint64_t lost = endpoint_->take_unreachable(); lost != 0; lost &= lost - 1) {
     replica_->on_unreachable(NodeId{static_cast<std::uint16_t>(std::countr_zero(lost) + 1)});
   }
@@ -181,18 +190,10 @@ void ConsensusLcore::sleep(Nanos now) {
   (void)eventfd_read(bell_, &rung);
 }
 
-std::uint32_t ConsensusLcore::take_parcels(Nanos now) {
-  std::uint32_t taken = 0;
-  for (; taken < kParcelBurst; ++taken) {
-    Parcel* const parcel = inbound_->take_full();
-    if (parcel == nullptr) break;
-    if (parcel->kind == Parcel::Kind::kPeerMessage) {
-      replica_->on_message(parcel->node, parcel->bytes());
-    } else {
-      take_request(*parcel, now);
-    }
-    inbound_->give_empty(parcel);
-  }
+// Before the clock is read, so that nothing is looked at as of a time before it came.
+std::size_t ConsensusLcore::take_parcels() {
+  std::size_t taken = 0;
+  while (taken < taken_.size() && (taken_[taken] = inbound_->take_full()) != nullptr) ++taken;
   return taken;
 }
 

@@ -73,8 +73,8 @@ class ConsensusLcore final : private Outbox, private RequestSink {
     machine::Kind kind = machine::Kind::kNone;
   };
 
-  std::uint32_t pass(Nanos now);
-  std::uint32_t take_parcels(Nanos now);
+  std::uint32_t pass(std::size_t taken, Nanos now);
+  std::size_t take_parcels();
   void take_request(const Parcel& parcel, Nanos now);
   void ask(const Parcel& parcel, std::span<const std::byte> request, Nanos now);
   void change(const Parcel& parcel, std::span<const std::byte> request);
@@ -104,6 +104,7 @@ class ConsensusLcore final : private Outbox, private RequestSink {
   durable::WriterThread* writer_ = nullptr;
   std::unique_ptr<Replica> replica_;
   std::vector<std::string> findings_;
+  std::array<Parcel*, 64> taken_{};  // in this pass
   std::vector<Asker> askers_;
   std::vector<std::uint32_t> free_askers_;
   std::uint64_t outbound_full_ = 0;  // messages to peers lost for want of a parcel

@@ -110,6 +110,7 @@ absl::StatusOr<std::unique_ptr<Replica>> Replica::start(
   std::unique_ptr<Replica> replica(new Replica(config, channel, outbox, requests));
   replica->now_ = now;
   replica->life_ = static_cast<std::uint32_t>(prng.next());
+  replica->last_context_ = std::uint64_t{replica->life_} << 32;
   replica->machine_ = std::move(*state);
   raft::Restored restored{.hard_state = recovered.hard_state.value_or(raft::HardState{}),
                           .snapshot = recovered.snapshot,
@@ -135,6 +136,11 @@ Replica::~Replica() {
 }
 
 // ---- inputs ----
+
+void Replica::tick(Nanos now) {
+  now_ = std::max(now_, now);
+  if (!is_stopped()) raft_->tick(now_);
+}
 
 void Replica::on_message(NodeId from, std::span<const std::byte> bytes) {
   if (is_stopped()) return;

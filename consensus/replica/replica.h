@@ -110,6 +110,9 @@ class Replica {
   Replica(const Replica&) = delete;
   Replica& operator=(const Replica&) = delete;
 
+  // The time, before what came in until then is handed over: a message is looked at as of a moment
+  // after it was received, never before it was sent (leases count on it).
+  void tick(Nanos now);
   // A message of a peer, as bytes; `from` is who really sent it.
   void on_message(NodeId from, std::span<const std::byte> bytes);
   // Messages to that peer are being lost.

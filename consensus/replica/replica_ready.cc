@@ -159,7 +159,7 @@ void Replica::apply(std::span<const raft::Entry> entries) {
 void Replica::apply_conf_change(const raft::Entry& entry) {
   const auto change = raft::decode_conf_change(entry.payload());
   if (!change) return;  // refused by every node alike
-  const auto conf = raft_->apply_conf_change(*change);
+  const auto conf = raft_->apply_conf_change(entry.index, *change);
   if (!conf.ok()) return;
   conf_ = *conf;
   conf_to_store_ = durable::AppliedConfiguration{entry.index, conf_};

@@ -333,6 +333,7 @@ absl::Status Environment::step(Node& node, const HeldMessage& held) {
 
 void Environment::apply(Node& node, std::span<const HeldEntry> entries) {
   for (const HeldEntry& entry : entries) {
+    if (entry.index <= node.history.back().snapshot.index) continue;  // a snapshot was faster
     raft::Snapshot after = node.history.back().snapshot;
     after.index = entry.index;
     after.term = entry.term;
@@ -340,7 +341,7 @@ void Environment::apply(Node& node, std::span<const HeldEntry> entries) {
       const auto change = raft::decode_conf_change(entry.view().payload());
       if (!change)
         throw BadCommand(absl::StrCat("a malformed change is committed: ", describe(entry)));
-      if (const auto conf = node.raft->apply_conf_change(*change); conf.ok()) {
+      if (const auto conf = node.raft->apply_conf_change(entry.index, *change); conf.ok()) {
         after.conf = *conf;
       } else {
         output_.line(conf.status().message());

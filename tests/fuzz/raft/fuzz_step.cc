@@ -95,7 +95,7 @@ class Target {
       applied_ = e.index;
       if (!e.is_conf_change()) continue;
       const auto change = decode_conf_change(e.payload());
-      if (change) (void)raft_->apply_conf_change(*change);
+      if (change) (void)raft_->apply_conf_change(e.index, *change);
     }
     if (!is_async_) {
       raft_->advance();

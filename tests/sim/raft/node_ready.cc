@@ -196,7 +196,7 @@ void Node::apply_conf_change(const Entry& entry, bool is_first) {
     return;
   }
   const Configuration before = raft_->tracker().configuration();
-  const auto conf = raft_->apply_conf_change(*change);
+  const auto conf = raft_->apply_conf_change(entry.index, *change);
   observe();
   if (conf.ok()) conf_ = *conf;
   if (is_first && conf.ok()) count_change(before, raft_->tracker().configuration());

@@ -161,15 +161,17 @@ class CoreCluster {
     for (const Message& m : ready.messages) deliver(node, m);
     for (const Message& m : ready.responses) deliver(node, m);
     node.reads.insert(node.reads.end(), ready.reads.begin(), ready.reads.end());
-    std::vector<ConfChange> changes;
+    std::vector<std::pair<Index, ConfChange>> changes;
     for (const Entry& e : ready.committed) {
       if (e.is_conf_change()) {
-        changes.push_back(*decode_conf_change(e.payload()));
+        changes.emplace_back(e.index, *decode_conf_change(e.payload()));
       } else {
         node.state += text(e.payload());
       }
     }
-    for (const ConfChange& change : changes) (void)node.core->apply_conf_change(change);
+    for (const auto& [index, change] : changes) {
+      (void)node.core->apply_conf_change(index, change);
+    }
     node.core->advance();
     (void)n;
   }
