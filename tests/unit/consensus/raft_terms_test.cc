@@ -2,6 +2,8 @@
 // since without it things go wrong only when a leader comes back, or a write is replaced.
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "tests/unit/consensus/core_cluster.h"
 
 namespace ringroad::raft::test {
@@ -64,6 +66,48 @@ TEST(Votes, PutOffOnesOwnCandidacy) {
   EXPECT_EQ(cluster.node(2).role(), Role::kFollower) << "the one it voted for has its time";
   cluster.pass(milliseconds(20));
   EXPECT_NE(cluster.node(2).role(), Role::kFollower);
+}
+
+// Neither rule is on that makes nodes ignore requests for votes under a live leader.
+void listen_to_candidates(Config& config) { config.pre_vote = config.check_quorum = false; }
+
+void raise_term(CoreCluster& cluster, int n) {
+  (void)cluster.node(n).step({.type = MessageType::kVote,
+                              .from = id(2),
+                              .to = id(n),
+                              .term = Term{cluster.node(n).term().value + 5},
+                              .log_term = Term{},
+                              .index = Index{}});
+}
+
+TEST(Ahead, NodesThatCannotCampaignTellTheirLeaderOfTheTerm) {
+  CoreCluster cluster(3, listen_to_candidates, 1);
+  cluster.elect(1);
+  raise_term(cluster, 4);
+  const Term ahead = cluster.node(4).term();
+  ASSERT_GT(ahead, cluster.node(1).term());
+  cluster.pass(seconds(1));
+  EXPECT_GT(cluster.node(4).term(), ahead);
+  EXPECT_NE(cluster.node(4).leader(), kNoNode) << "it would not follow the old one ever";
+}
+
+TEST(Ahead, NodesThatDoNotKnowTheirLeaderTellIt) {
+  CoreCluster cluster(3, listen_to_candidates);
+  cluster.elect(1);
+  raise_term(cluster, 3);
+  int answers = 0;
+  cluster.filter = [&](const Message& m) {
+    answers += m.type == MessageType::kAppendResponse && m.term == cluster.node(3).term();
+    return true;
+  };
+  const auto heartbeat_from = [&](int n) {
+    (void)cluster.node(3).step(
+        {.type = MessageType::kHeartbeat, .from = id(n), .to = id(3), .term = Term{1}});
+    cluster.settle();
+    return std::exchange(answers, 0);
+  };
+  EXPECT_EQ(heartbeat_from(9), 1);
+  EXPECT_EQ(heartbeat_from(1), 0) << "its request for a vote tells as much";
 }
 
 // Node 1 leads; node 2 stores its last entry, which 1 and 3 have committed, and does not know that.
