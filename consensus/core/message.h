@@ -12,7 +12,8 @@
 //                                               known_commit; a reject with context
 //                                               kLostEntries: it lost what it had acknowledged
 // kVote, kPreVote       candidate -> voter      index, log_term: its last entry; is_transfer
-// kVoteResponse, kPre.. voter -> candidate      reject
+// kVoteResponse, kPre.. voter -> candidate      reject; commit, log_term: the last entry committed,
+//                                               where one refuses that cannot campaign
 // kHeartbeat            leader -> follower      commit; context: a round of reads; sent_at
 // kHeartbeatResponse    follower -> leader      context and sent_at, echoed; known_commit
 // kSnapshot             leader -> follower      snapshot; a chunk of it: chunk_offset, chunk

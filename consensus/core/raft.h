@@ -181,6 +181,7 @@ class Raft {
   void on_vote_response(const Message& m);
   void learn_commit(const Message& m);
   bool is_promotable() const;
+  bool tells_by_campaign(NodeId leader) const;
   bool has_unapplied_conf_change() const;
   bool is_bound_to_leader(const Message& m) const;
   void on_check_quorum();

@@ -76,6 +76,14 @@ bool Raft::is_well_formed(const Message& m) const {
   return m.type != MessageType::kPropose || !m.entries.empty();
 }
 
+// Whether `leader` learns of this node's term anyway, by its requests for votes: it sends some,
+// that one is among those it asks, and does not ignore them under a live leader (thesis 4.2.3). A
+// node that was away while the membership changed may know nothing of those who lead it.
+bool Raft::tells_by_campaign(NodeId leader) const {
+  return !config_.check_quorum && !config_.pre_vote && is_promotable() &&
+         tracker_.configuration().all_voters().contains(leader);
+}
+
 // Thesis 3.3: a higher term makes a follower of whoever hears of it; a lower one is answered so
 // that its sender learns, where it could not otherwise. False when the message ends here.
 bool Raft::step_term(const Message& m) {
@@ -88,10 +96,11 @@ bool Raft::step_term(const Message& m) {
     if (m.type != MessageType::kPreVote && !is_granted_pre_vote) follow_term(m);
     return true;
   }
-  if ((config_.check_quorum || config_.pre_vote) &&
-      (m.type == MessageType::kHeartbeat || m.type == MessageType::kAppend)) {
-    // This node's term has run ahead while nobody let it win. Its votes are ignored under a live
-    // leader (thesis 4.2.3), so the answer is what tells that leader of the term and frees it.
+  const bool is_from_live_leader =
+      m.type == MessageType::kHeartbeat || m.type == MessageType::kAppend;
+  if (is_from_live_leader && !tells_by_campaign(m.from)) {
+    // This node's term has run ahead while nobody let it win. The answer is what tells that leader
+    // of the term and frees it.
     send({.type = MessageType::kAppendResponse, .to = m.from});
   } else if (m.type == MessageType::kPreVote) {
     send({.type = MessageType::kPreVoteResponse, .to = m.from, .term = term_, .reject = true});

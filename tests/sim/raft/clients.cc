@@ -1,3 +1,7 @@
+// What a client does between two answers: thinks, asks some node, and asks again, another one or
+// the same, when it is told no or runs out of patience; sometimes it gives up for good. Whatever it
+// asks and is told enters the history, which World checks in the end. World owns the one object.
+// Invariant: a client has one request under way at most, and repeats it under one sequence number.
 #include "tests/sim/raft/clients.h"
 
 #include <algorithm>

@@ -1,4 +1,6 @@
-// Messages as they are, each with a fate of its own.
+// Messages as they are, each with a fate of its own: lost, repeated, late. World owns the network;
+// messages in flight are events of the scheduler. Invariant: nothing arrives over a pair that is
+// cut when it arrives, nor at a node that has stopped. There are no links, queues or limits here.
 #include "tests/sim/raft/network.h"
 
 namespace ringroad::raft::sim {

@@ -1,3 +1,7 @@
+// What of a file survives a crash: what was flushed, and of the rest whatever chance keeps, in
+// whole, torn, or in the wrong place. A node owns its disk. Invariant: what was flushed changes
+// only by what is written over it, or by damage that was asked for. When things happen is the
+// storage's business.
 #include "tests/sim/raft/disk.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Prints what became of a seed that failed, for a reader who has to mend it: the smallest run that
+// fails in the same way, how to replay it, and its last events. Holds nothing and checks nothing.
 #include "tests/sim/raft/explain.h"
 
 #include <cstdio>

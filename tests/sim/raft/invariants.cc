@@ -1,3 +1,7 @@
+// The rules themselves, each where the event comes in that could break it. World owns the one
+// object and asks it after every event; the first failure stays. It sees all nodes and their disks
+// and changes nothing of them. Invariant: what is known to be committed, elected or voted never
+// changes here, whatever restarts. Whether clients were told the truth is not decided here.
 #include "tests/sim/raft/invariants.h"
 
 #include <algorithm>

@@ -1,3 +1,6 @@
+// How commands change the keys, and the bytes of commands and of snapshots. A node owns its machine
+// and gives it committed entries in order. Invariant: equal entries make equal machines, bit for
+// bit, sessions included; the digest tells. Nothing here knows of terms, nodes or time.
 #include "tests/sim/raft/machine.h"
 
 #include "consensus/core/planted.h"

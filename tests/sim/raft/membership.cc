@@ -1,3 +1,7 @@
+// What the operator does at each turn: ends a joint configuration that was left open, replaces a
+// damaged member, or changes something while there is trouble. World owns the one object. Most
+// requests go to the leader; any may be refused or lost, and it only ever looks at what has become
+// of them. Whether a change is allowed is the core's to decide.
 #include "tests/sim/raft/membership.h"
 
 #include <algorithm>

@@ -1,3 +1,7 @@
+// A node's life, its inputs and its clock: start and stop, pauses, messages, requests of clients,
+// the next moment at which the core wants to be woken. World owns the nodes. Invariant: inputs wait
+// while the node is paused or waits for its disk, and are taken in order. What is done with a Ready
+// is in node_ready.cc.
 #include "tests/sim/raft/node.h"
 
 #include <algorithm>

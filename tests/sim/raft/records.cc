@@ -1,3 +1,6 @@
+// The bytes of the simulated log and snapshot files, and reading them past a torn tail or damage.
+// Values only. Invariant: whatever is read back was written so, by its checksum. What damage means
+// for a node is decided in storage.cc; the format of the real log (consensus/log) is another.
 #include "tests/sim/raft/records.h"
 
 #include "dataplane/base/byte_order.h"

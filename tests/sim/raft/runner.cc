@@ -1,3 +1,8 @@
+// Processes that run scenarios and report by pipes. Whoever calls owns nothing of it: all processes
+// are gone and all pipes closed when a call returns. Invariant: each seed of a range is reported
+// once, also one that killed its process. The order of reports depends on the machine, so whatever
+// sums them up must not depend on it. What a process tells as it dies, its handler finds by
+// `dying_timeline`: the one variable here that is nobody's.
 #include "tests/sim/raft/runner.h"
 
 #include <poll.h>

@@ -1,3 +1,6 @@
+// What a seed means. Invariant: everything is drawn whether or not it counts, in one order, so that
+// a run with fewer kinds of trouble is the same run otherwise. A draw that is added or moved gives
+// every seed another meaning, and the tables of known seeds (planted_bugs.cc) want an update.
 #include "tests/sim/raft/scenario.h"
 
 #include <array>

@@ -1,3 +1,6 @@
+// The queue of disk operations, and what is found after a crash. Owned by a node. Invariant: one
+// operation is under way at a time, and after the first failure none is begun and nothing is
+// acknowledged until recover(). What of a write survives is the disk's business (disk.cc).
 #include "tests/sim/raft/storage.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The names by which kinds of trouble are printed. Nothing else: whoever makes trouble counts it.
 #include "tests/sim/raft/tally.h"
 
 namespace ringroad::raft::sim {

@@ -1,3 +1,7 @@
+// Each kind of trouble, and whom it hits: the leader every other time, since most can go wrong
+// there. World owns the one object; it draws from its own randomness. Invariant: nothing is begun
+// once all is healed, and whatever was, ends by itself or in World::heal. Rates of faults on wires
+// and disks are the scenario's, and whether a disk may be ruined is for World::may_damage to say.
 #include "tests/sim/raft/troubles.h"
 
 namespace ringroad::raft::sim {

@@ -1,3 +1,6 @@
+// Puts the pieces together and lets events happen one after the other. Everything is owned here and
+// runs in this thread. Invariants: nothing depends on anything but the scenario; after healing no
+// trouble is begun; and a disk is ruined only where the others can go on without it.
 #include "tests/sim/raft/world.h"
 
 #include <algorithm>

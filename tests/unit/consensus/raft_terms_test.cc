@@ -2,6 +2,8 @@
 // since without it things go wrong only when a leader comes back, or a write is replaced.
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "tests/unit/consensus/core_cluster.h"
 
 namespace ringroad::raft::test {
@@ -64,6 +66,171 @@ TEST(Votes, PutOffOnesOwnCandidacy) {
   EXPECT_EQ(cluster.node(2).role(), Role::kFollower) << "the one it voted for has its time";
   cluster.pass(milliseconds(20));
   EXPECT_NE(cluster.node(2).role(), Role::kFollower);
+}
+
+// Neither rule is on that makes nodes ignore requests for votes under a live leader.
+void listen_to_candidates(Config& config) { config.pre_vote = config.check_quorum = false; }
+
+// Its answer is lost, so that nobody else knows.
+void raise_term(CoreCluster& cluster, int n) {
+  cluster.filter = [](const Message& m) { return m.type != MessageType::kVoteResponse; };
+  (void)cluster.node(n).step({.type = MessageType::kVote,
+                              .from = id(2),
+                              .to = id(n),
+                              .term = Term{cluster.node(n).term().value + 5},
+                              .log_term = Term{},
+                              .index = Index{}});
+  cluster.settle();
+  cluster.filter = {};
+}
+
+TEST(Ahead, NodesThatCannotCampaignTellTheirLeaderOfTheTerm) {
+  CoreCluster cluster(3, listen_to_candidates, 1);
+  cluster.elect(1);
+  raise_term(cluster, 4);
+  const Term ahead = cluster.node(4).term();
+  ASSERT_GT(ahead, cluster.node(1).term());
+  cluster.pass(seconds(1));
+  EXPECT_GT(cluster.node(4).term(), ahead);
+  EXPECT_NE(cluster.node(4).leader(), kNoNode) << "it would not follow the old one ever";
+}
+
+TEST(Ahead, NodesThatDoNotKnowTheirLeaderTellIt) {
+  CoreCluster cluster(3, listen_to_candidates);
+  cluster.elect(1);
+  raise_term(cluster, 3);
+  int answers = 0;
+  cluster.filter = [&](const Message& m) {
+    answers += m.type == MessageType::kAppendResponse && m.term == cluster.node(3).term();
+    return true;
+  };
+  const auto heartbeat_from = [&](int n) {
+    (void)cluster.node(3).step(
+        {.type = MessageType::kHeartbeat, .from = id(n), .to = id(3), .term = Term{1}});
+    cluster.settle();
+    return std::exchange(answers, 0);
+  };
+  EXPECT_EQ(heartbeat_from(9), 1);
+  EXPECT_EQ(heartbeat_from(1), 0) << "its request for a vote tells as much";
+}
+
+// Node 1 leads; node 2 stores its last entry, which 1 and 3 have committed, and does not know that.
+// Node 4 is a learner.
+struct Refusals : testing::Test {
+  Refusals() : cluster(3, {}, 1) {
+    cluster.elect(1);
+    last = next(cluster.node(1).log().last_index());
+    cluster.filter = [this](const Message& m) { return m.to != id(2) || m.commit < last; };
+    cluster.propose(1, "a");
+    cluster.filter = {};
+  }
+  // What node `n` answers to a request for its vote by a candidate that has nothing.
+  Message refusal_of(int n) {
+    Message answer;
+    cluster.filter = [&](const Message& m) {
+      if (m.from == id(n) && m.type == MessageType::kVoteResponse) answer = m;
+      return false;
+    };
+    (void)cluster.node(n).step({.type = MessageType::kVote,
+                                .from = id(2),
+                                .to = id(n),
+                                .term = next_term(),
+                                .log_term = Term{},
+                                .index = Index{},
+                                .is_transfer = true});
+    cluster.settle();
+    cluster.filter = {};
+    return answer;
+  }
+  // To node `n`, which has asked for a vote in its term: "no, and I have committed this".
+  void refuse(int n, Term term, EntryId committed) {
+    (void)cluster.node(n).step({.type = MessageType::kVoteResponse,
+                                .from = id(4),
+                                .to = id(n),
+                                .term = term,
+                                .log_term = committed.term,
+                                .commit = committed.index,
+                                .reject = true});
+  }
+  Term next_term() { return Term{cluster.node(2).term().value + 1}; }
+  Index committed(int n) { return cluster.node(n).log().committed(); }
+
+  CoreCluster cluster;
+  Index last;
+};
+
+TEST_F(Refusals, OfANodeThatCannotCampaignTellWhatItHasCommitted) {
+  const Message answer = refusal_of(4);
+  EXPECT_TRUE(answer.reject);
+  EXPECT_EQ(answer.commit, last);
+  EXPECT_EQ(answer.log_term, cluster.node(1).term());
+}
+
+TEST_F(Refusals, OfANodeThatCanCampaignTellNothing) {
+  const Message answer = refusal_of(3);
+  EXPECT_TRUE(answer.reject);
+  EXPECT_EQ(answer.commit, Index{});
+}
+
+TEST_F(Refusals, CommitTheEntryTheyNameWhereItIsStored) {
+  ASSERT_EQ(cluster.node(2).log().last_index(), last);
+  ASSERT_LT(committed(2), last);
+  refuse(2, cluster.node(2).term(), {cluster.node(1).term(), last});
+  EXPECT_EQ(committed(2), last);
+}
+
+TEST_F(Refusals, OfAnEarlierTermSayNoLess) {
+  const EntryId entry{cluster.node(1).term(), last};
+  refuse(2, next_term(), {});
+  ASSERT_GT(cluster.node(2).term(), entry.term);
+  refuse(2, entry.term, entry);
+  EXPECT_EQ(committed(2), last);
+}
+
+TEST_F(Refusals, ThatNameAnotherEntryChangeNothing) {
+  const Index before = committed(2);
+  const Term term = cluster.node(2).term();
+  refuse(2, term, {Term{term.value + 1}, last});
+  refuse(2, term, {term, next(last)});
+  refuse(2, term, {});
+  EXPECT_EQ(committed(2), before);
+}
+
+TEST_F(Refusals, AreNothingThatALeaderGoesBy) {
+  cluster.isolate(1);
+  cluster.propose(1, "on one disk only");
+  const EntryId entry = cluster.node(1).log().last();
+  refuse(1, cluster.node(1).term(), entry);
+  EXPECT_LT(committed(1), entry.index);
+}
+
+// Node 2 stores the change that removes node 1, and node 1 has more than that. Node 1 will not
+// campaign, and may not vote for a shorter log.
+TEST(Removed, NodesLetThoseGoOnWhoNeedTheirVote) {
+  CoreCluster cluster(2);
+  cluster.elect(1);
+  std::vector<Message> held;
+  cluster.filter = [&held](const Message& m) {
+    if (m.type != MessageType::kAppendResponse) return true;
+    held.push_back(m);
+    return false;
+  };
+  ASSERT_EQ(cluster.node(1).propose_conf_change(ConfChange{{ConfChangeType::kRemoveNode, id(1)}},
+                                                EntryType::kConfChange),
+            StepResult::kOk);
+  cluster.settle();
+  ASSERT_EQ(held.size(), 1u);
+  cluster.filter = {};
+  cluster.isolate(1);
+  cluster.propose(1, "on one disk only");
+  (void)cluster.node(1).step(held[0]);
+  cluster.settle();
+  ASSERT_FALSE(cluster.node(1).tracker().contains(id(1))) << "the change is committed, and applied";
+  cluster.restart(1);
+  cluster.heal();
+  cluster.pass(seconds(2));
+  EXPECT_EQ(cluster.node(2).role(), Role::kLeader);
+  EXPECT_FALSE(cluster.node(2).tracker().contains(id(1)));
 }
 
 TEST(Hostile, AnAcknowledgementBeyondTheLogCountsForNoEntryThatFollows) {
