@@ -80,7 +80,7 @@ void Raft::on_vote_request(const Message& m) {
   // Thesis 6.4.1: whoever has answered a leader owes it its patience, in whatever term it is itself
   // by now: a message of a third node may have told it of the candidate's before the request came.
   const bool has_promised = now_ < promised_until_ && !m.is_transfer;
-  if (has_promised && !planted(Bug::kLeaseNotPromised) && !planted(Bug::kPromiseOfOneTerm)) return;
+  if (has_promised && !planted(Bug::kLeaseNotPromised)) return;
   // Who has lost what it acknowledged cannot tell whose log is up to date (thesis 3.8, 3.6.1).
   const bool may_vote =
       awaited_ == Index{} &&

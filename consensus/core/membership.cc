@@ -25,10 +25,8 @@ StepResult Raft::propose_conf_change(const ConfChange& change, EntryType type) {
 // A change that was handed out before a snapshot arrived, and is applied after: the snapshot's
 // configuration has it already, and may have undone it since.
 absl::StatusOr<ConfState> Raft::apply_conf_change(Index index, const ConfChange& change) {
-  if (index <= configuration_index_ && !planted(Bug::kChangeAppliedTwice)) {
-    return conf_state(tracker_.configuration());
-  }
-  configuration_index_ = std::max(configuration_index_, index);
+  if (index <= configuration_index_) return conf_state(tracker_.configuration());
+  configuration_index_ = index;
   const auto changed = raft::apply(tracker_.configuration(), change);
   if (!changed.ok()) return changed.status();
   tracker_.apply(*changed, log_.last_index());

@@ -34,8 +34,6 @@ enum class Bug : std::uint8_t {
   kZoneRuleIgnored,              // a quorum in one zone commits where two zones were asked for
   kJointOutgoingIgnored,         // the old half does not decide while joint
   kLearnersVote,                 // learners count as voters
-  kChangeAppliedTwice,           // a change is applied though a snapshot had it already
-  kPromiseOfOneTerm,             // a promise to a leader ends with the term it was given in
   kChangeBeforeLastIsApplied,    // a change is proposed while another is under way
   kChunkGapTaken,                // a chunk is taken that does not follow
   kSnapshotOverNewer,            // a snapshot older than what is committed replaces it
@@ -48,7 +46,7 @@ enum class Bug : std::uint8_t {
   kDamageTakenForTornTail,  // whatever does not read is cut
   kFailedFlushIgnored,      // a flush that failed is taken for one that did not
 };
-inline constexpr std::uint8_t kBugs = 36;
+inline constexpr std::uint8_t kBugs = 34;
 
 #ifdef RINGROAD_PLANTED_BUGS
 inline Bug planted_bug = Bug::kNone;
