@@ -1,5 +1,7 @@
 // What must not outlive a term, a vote or a write: each test is of a rule that is easily forgotten,
-// since without it things go wrong only when a leader comes back, or a write is replaced.
+// since without it things go wrong only when a leader comes back, or a write is replaced. And what
+// terms and votes must not keep from those who need it: that something is committed, or that a term
+// has begun.
 #include <gtest/gtest.h>
 
 #include <utility>
