@@ -12,6 +12,8 @@ namespace {
 
 // Within this time those who live notice that another does not, and tell.
 constexpr Nanos kOthersTell = seconds(4);
+// Likewise, in looks a second apart, for a peer to notice that a program of its does not read.
+constexpr int kLooksUntilTold = 6;
 
 std::string at_node(const char* command, NodeId node) {
   return absl::StrFormat("ringroad %s --node %d", command, node.value);
@@ -120,7 +122,8 @@ class Finder {
       if (link.waiting) {
         waits(self, link.peer,
               absl::StrFormat("%d messages at priority %d wait for node %d", link.waiting_messages,
-                              link.waiting_priority, link.peer.value));
+                              link.waiting_priority, link.peer.value),
+              link.waiting_looks);
       }
     }
   }
@@ -133,7 +136,8 @@ class Finder {
     for (const NodeView& peer : view_.nodes()) {
       if (peer.node == node.node) continue;
       if ((summary.links_waiting & node_bit(peer.node)) != 0) {
-        waits(node.node, peer.node, absl::StrFormat("messages wait for node %d", peer.node.value));
+        waits(node.node, peer.node, absl::StrFormat("messages wait for node %d", peer.node.value),
+              std::nullopt);
       }
       // A link between two others is told once, by its lower end when that one speaks.
       const bool told_by_peer = peer.is_fresh(now_) && peer.node < node.node &&
@@ -214,11 +218,26 @@ class Finder {
         {at_node("port show", node), at_node("doctor", node)}, Restart::kNetwork);
   }
 
-  void waits(NodeId node, NodeId peer, const std::string& what) {
+  // Credit runs out at a program that does not read, and on a slow link as well, which is long in
+  // bringing it. Whether a program is behind is the peer's to know: the link is not blamed before
+  // the peer had time to tell, nor when it tells nothing.
+  void waits(NodeId node, NodeId peer, const std::string& what, std::optional<int> looks) {
     if (has_unread(peer)) return;
+    const NodeView* view = view_.find(peer);
+    const bool has_told = view != nullptr && view->is_fresh(now_);
+    if (has_told && looks && *looks >= kLooksUntilTold) {
+      add(ProblemSeverity::kWarning, ProblemSubject::kLink, node, peer,
+          absl::StrCat(what,
+                       ": the link does not carry them fast enough, and no program there is "
+                       "behind with reading"),
+          {show_link(node, peer), at_node("port show", node)});
+      return;
+    }
     add(ProblemSeverity::kWarning, ProblemSubject::kLink, node, peer,
-        absl::StrCat(what, ": a program there does not read"),
-        {at_node("app show", peer), show_link(node, peer)});
+        absl::StrCat(what,
+                     ": the link does not carry them fast enough, or a program there does "
+                     "not read"),
+        {show_link(node, peer), at_node("app show", peer)});
   }
 
   void unread(NodeId node, const std::string& programs) {

@@ -264,16 +264,50 @@ TEST_F(Problems, NameADeadControlProcess) {
             "ringroad-control running there?");
 }
 
-TEST_F(Problems, NameTheProgramThatDoesNotRead) {
+TEST_F(Problems, BlameALinkThatIsSlowWhenNoProgramBehindItIs) {
   facts_.links[0].waiting = true;
+  facts_.links[0].waiting_looks = 6;
   facts_.links[0].waiting_messages = 512;
   facts_.links[0].waiting_priority = 3;
   const auto found = find();
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].text,
-            "node 1: 512 messages at priority 3 wait for node 2: a program there does not read");
+            "node 1: 512 messages at priority 3 wait for node 2: the link does not carry them fast "
+            "enough, and no program there is behind with reading");
   EXPECT_EQ(found[0].severity, ProblemSeverity::kWarning);
-  EXPECT_EQ(found[0].next[0], "ringroad app show --node 2");
+  EXPECT_EQ(found[0].next[0], "ringroad link show 2 --node 1");
+}
+
+TEST_F(Problems, BlameNeitherLinkNorProgramBeforeThePeerCouldTellOfAProgram) {
+  facts_.links[0].waiting = true;
+  facts_.links[0].waiting_looks = 5;
+  facts_.links[0].waiting_messages = 512;
+  const std::string either =
+      "node 1: 512 messages at priority 0 wait for node 2: the link does not carry them fast "
+      "enough, or a program there does not read";
+  ASSERT_EQ(find().size(), 1u);
+  EXPECT_EQ(find()[0].text, either);
+  EXPECT_EQ(find()[0].next, (std::vector<std::string>{"ringroad link show 2 --node 1",
+                                                      "ringroad app show --node 2"}));
+  // Nor when its control process is silent.
+  facts_.links[0].waiting_looks = 60;
+  now_ = now_ + ClusterView::kFresh;
+  view_.on_summary(told(kOne, bits({kTwo, kThree})), now_);
+  view_.on_summary(told(kThree, bits({kOne, kTwo})), now_);
+  const auto found = find();
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[1].text, either);
+}
+
+TEST_F(Problems, ClaimNothingOfWhyMessagesWaitBetweenOthers) {
+  Summary other = told(kTwo, bits({kOne, kThree}));
+  other.links_waiting = bits({kThree});
+  view_.on_summary(other, now_);
+  const auto found = find();
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].text,
+            "node 2: messages wait for node 3: the link does not carry them fast enough, or a "
+            "program there does not read");
 }
 
 TEST_F(Problems, NameTheNodeWhereMessagesAreNotRead) {
