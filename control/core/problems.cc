@@ -169,12 +169,38 @@ class Finder {
            (view->summary->problems & kProblemUnread) != 0;
   }
 
+  // Those who may hear a node that we do not, and tell nothing: their control is dead, or they are
+  // cut off from us alone. Who is down itself is told as that.
+  std::vector<NodeId> silent_witnesses(NodeId node) const {
+    std::vector<NodeId> silent;
+    for (const NodeView& view : view_.nodes()) {
+      const bool is_other = view.node != node && view.node != view_.self();
+      if (is_other && !view.is_fresh(now_) && view.state != NodeState::kDown) {
+        silent.push_back(view.node);
+      }
+    }
+    return silent;
+  }
+
   void node_down(NodeId node, Nanos age) {
+    const std::vector<NodeId> silent = silent_witnesses(node);
+    if (!silent.empty()) return node_perhaps_down(node, age, silent);
     add(ProblemSeverity::kWrong, ProblemSubject::kLink, node, kNoNode,
         absl::StrCat("down for ", describe_age(age),
                      ": no other node hears it; its dataplane is dead or stopped, or its network "
                      "is cut"),
         {at_node("node show", node), at_node("doctor", node)}, Restart::kDataplane);
+  }
+
+  // With no restart named: the node may run as well as it should.
+  void node_perhaps_down(NodeId node, Nanos age, const std::vector<NodeId>& silent) {
+    const std::string who = silent.size() == 1
+                                ? absl::StrCat("node ", silent.front().value, " tells nothing")
+                                : absl::StrCat(silent.size(), " others tell nothing");
+    add(ProblemSeverity::kWrong, ProblemSubject::kLink, node, kNoNode,
+        absl::StrCat("not heard by node ", view_.self().value, " for ", describe_age(age), ", and ",
+                     who, ": whether it is down, or only a link to it, is not known"),
+        {show_link(view_.self(), node), at_node("doctor", node)});
   }
 
   void alone(NodeId self) {
@@ -193,7 +219,7 @@ class Finder {
     if (age) absl::StrAppend(&text, " for ", describe_age(*age));
     if (const NodeId witness = view_.witness(peer, node, now_); witness != kNoNode) {
       absl::StrAppend(&text, "; node ", witness.value, " sees node ", peer.value);
-    } else if (node == view_.self()) {
+    } else if (node == view_.self() && silent_witnesses(peer).empty()) {
       absl::StrAppend(&text, "; nobody else sees node ", peer.value);
     }
     // Until the others have told whether they miss the peer as well, it may be the peer's end.

@@ -308,7 +308,7 @@ TEST_F(ProcessTest, SaysOfALinkThatIsDownWhyAndNotHowFastItWas) {
   EXPECT_TRUE(link["round_trip_seconds"].is_null());
   EXPECT_TRUE(link["round_trip_p99_seconds"].is_null());
   ASSERT_EQ(link["problems"].size(), 1u) << link["problems"];
-  EXPECT_EQ(link["problems"][0]["text"].get<std::string>().find("node 3: down for 3"), 0u)
+  EXPECT_EQ(link["problems"][0]["text"].get<std::string>().find("node 3: not heard by node 1 for 3"), 0u)
       << link["problems"];
   EXPECT_EQ(call("link.list", {{"peer_id", 2}})["links"][0]["problems"], Json::array());
 }
