@@ -220,7 +220,7 @@ Json summary_json(const NodeModel& state, const NodeView& view, Nanos now) {
                {"round_trip_p99_seconds", nullptr},
                {"links_up", nullptr},
                {"links_total", view.summary ? view.summary->links_configured : links_total(state)},
-               {"sees", Json::array()},
+               {"sees", nullptr},
                {"since_seconds", in_seconds(now - view.since)},
                {"told_seconds", nullptr}};
   if (!view.summary) return json;
@@ -232,6 +232,7 @@ Json summary_json(const NodeModel& state, const NodeView& view, Nanos now) {
   json["messages_received_per_second"] = summary.messages_received_per_second;
   json["round_trip_p99_seconds"] = seconds_or_null(summary.round_trip_p99);
   json["links_up"] = std::popcount(summary.links_up);
+  json["sees"] = Json::array();
   for (std::uint16_t id = 1; id <= kNodesMax; ++id) {
     if ((summary.links_up & node_bit(NodeId{id})) != 0) json["sees"].push_back(id);
   }

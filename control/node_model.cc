@@ -396,6 +396,7 @@ LocalFacts NodeModel::local_facts() const {
     for (std::size_t p = 0; p < kPriorities; ++p) {
       if (rates.waiting_ticks[p] < 2 || fact.waiting) continue;
       fact.waiting = true;
+      fact.waiting_looks = rates.waiting_ticks[p];
       fact.waiting_messages = link.unresolved[p];
       fact.waiting_priority = static_cast<std::uint32_t>(p);
     }

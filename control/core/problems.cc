@@ -12,6 +12,8 @@ namespace {
 
 // Within this time those who live notice that another does not, and tell.
 constexpr Nanos kOthersTell = seconds(4);
+// Likewise, in looks a second apart, for a peer to notice that a program of its does not read.
+constexpr int kLooksUntilTold = 6;
 
 std::string at_node(const char* command, NodeId node) {
   return absl::StrFormat("ringroad %s --node %d", command, node.value);
@@ -120,7 +122,8 @@ class Finder {
       if (link.waiting) {
         waits(self, link.peer,
               absl::StrFormat("%d messages at priority %d wait for node %d", link.waiting_messages,
-                              link.waiting_priority, link.peer.value));
+                              link.waiting_priority, link.peer.value),
+              link.waiting_looks);
       }
     }
   }
@@ -133,7 +136,8 @@ class Finder {
     for (const NodeView& peer : view_.nodes()) {
       if (peer.node == node.node) continue;
       if ((summary.links_waiting & node_bit(peer.node)) != 0) {
-        waits(node.node, peer.node, absl::StrFormat("messages wait for node %d", peer.node.value));
+        waits(node.node, peer.node, absl::StrFormat("messages wait for node %d", peer.node.value),
+              std::nullopt);
       }
       // A link between two others is told once, by its lower end when that one speaks.
       const bool told_by_peer = peer.is_fresh(now_) && peer.node < node.node &&
@@ -165,12 +169,38 @@ class Finder {
            (view->summary->problems & kProblemUnread) != 0;
   }
 
+  // Those who may hear a node that we do not, and tell nothing: their control is dead, or they are
+  // cut off from us alone. Who is down itself is told as that.
+  std::vector<NodeId> silent_witnesses(NodeId node) const {
+    std::vector<NodeId> silent;
+    for (const NodeView& view : view_.nodes()) {
+      const bool is_other = view.node != node && view.node != view_.self();
+      if (is_other && !view.is_fresh(now_) && view.state != NodeState::kDown) {
+        silent.push_back(view.node);
+      }
+    }
+    return silent;
+  }
+
   void node_down(NodeId node, Nanos age) {
+    const std::vector<NodeId> silent = silent_witnesses(node);
+    if (!silent.empty()) return node_perhaps_down(node, age, silent);
     add(ProblemSeverity::kWrong, ProblemSubject::kLink, node, kNoNode,
         absl::StrCat("down for ", describe_age(age),
                      ": no other node hears it; its dataplane is dead or stopped, or its network "
                      "is cut"),
         {at_node("node show", node), at_node("doctor", node)}, Restart::kDataplane);
+  }
+
+  // With no restart named: the node may run as well as it should.
+  void node_perhaps_down(NodeId node, Nanos age, const std::vector<NodeId>& silent) {
+    const std::string who = silent.size() == 1
+                                ? absl::StrCat("node ", silent.front().value, " tells nothing")
+                                : absl::StrCat(silent.size(), " others tell nothing");
+    add(ProblemSeverity::kWrong, ProblemSubject::kLink, node, kNoNode,
+        absl::StrCat("not heard by node ", view_.self().value, " for ", describe_age(age), ", and ",
+                     who, ": whether it is down, or only a link to it, is not known"),
+        {show_link(view_.self(), node), at_node("doctor", node)});
   }
 
   void alone(NodeId self) {
@@ -189,7 +219,7 @@ class Finder {
     if (age) absl::StrAppend(&text, " for ", describe_age(*age));
     if (const NodeId witness = view_.witness(peer, node, now_); witness != kNoNode) {
       absl::StrAppend(&text, "; node ", witness.value, " sees node ", peer.value);
-    } else if (node == view_.self()) {
+    } else if (node == view_.self() && silent_witnesses(peer).empty()) {
       absl::StrAppend(&text, "; nobody else sees node ", peer.value);
     }
     // Until the others have told whether they miss the peer as well, it may be the peer's end.
@@ -214,11 +244,26 @@ class Finder {
         {at_node("port show", node), at_node("doctor", node)}, Restart::kNetwork);
   }
 
-  void waits(NodeId node, NodeId peer, const std::string& what) {
+  // Credit runs out at a program that does not read, and on a slow link as well, which is long in
+  // bringing it. Whether a program is behind is the peer's to know: the link is not blamed before
+  // the peer had time to tell, nor when it tells nothing.
+  void waits(NodeId node, NodeId peer, const std::string& what, std::optional<int> looks) {
     if (has_unread(peer)) return;
+    const NodeView* view = view_.find(peer);
+    const bool has_told = view != nullptr && view->is_fresh(now_);
+    if (has_told && looks && *looks >= kLooksUntilTold) {
+      add(ProblemSeverity::kWarning, ProblemSubject::kLink, node, peer,
+          absl::StrCat(what,
+                       ": the link does not carry them fast enough, and no program there is "
+                       "behind with reading"),
+          {show_link(node, peer), at_node("port show", node)});
+      return;
+    }
     add(ProblemSeverity::kWarning, ProblemSubject::kLink, node, peer,
-        absl::StrCat(what, ": a program there does not read"),
-        {at_node("app show", peer), show_link(node, peer)});
+        absl::StrCat(what,
+                     ": the link does not carry them fast enough, or a program there does "
+                     "not read"),
+        {show_link(node, peer), at_node("app show", peer)});
   }
 
   void unread(NodeId node, const std::string& programs) {

@@ -3,7 +3,8 @@
 //
 // One cause is told once: a node that nobody sees is one problem and not one a link that ends
 // there, a port that is down says nothing of the links that go through it, and where a program that
-// does not read is known, nobody is accused of waiting for it.
+// does not read is known, nobody is accused of waiting for it. What is not known is not claimed:
+// who is silent may know better.
 //
 // Pure: what is known of this node is handed in, of the others it is the cluster view's.
 #pragma once
@@ -58,6 +59,7 @@ struct LocalFacts {
     Nanos since;
     // A queue whose messages wait for the peer's credit, over more than one look.
     bool waiting = false;
+    int waiting_looks = 0;  // how many in a row, a second apart
     std::uint32_t waiting_messages = 0;
     std::uint32_t waiting_priority = 0;
   };

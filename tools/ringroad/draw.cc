@@ -51,6 +51,17 @@ std::string ranges_text(const std::set<std::uint64_t>& numbers) {
   return text;
 }
 
+// A node that is silent sees nobody that we know of: some control processes say that as an empty
+// list, but none of them then has a number of links.
+bool tells_whom_it_sees(const json& node) {
+  return child_of(node, "sees").is_array() && number_of(node, "links_up").has_value();
+}
+
+std::string sees_text(const json& node) {
+  const std::string seen = ranges_text(numbers_of(list_of(node, "sees")));
+  return seen.empty() && tells_whom_it_sees(node) ? "nobody" : or_dash(seen);
+}
+
 // What each node misses of the others, as far as it has told.
 std::string unseen_text(const json& answer, const Look& look) {
   std::set<std::uint64_t> all;
@@ -58,8 +69,7 @@ std::string unseen_text(const json& answer, const Look& look) {
   std::string text;
   std::size_t lines = 0, silent = 0;
   for (const json& node : list_of(answer, "nodes")) {
-    const std::string state = text_of(node, "state");
-    if (!number_of(node, "told_seconds") || state == "unknown" || state == "down") {
+    if (!tells_whom_it_sees(node)) {
       ++silent;
       continue;
     }
@@ -103,8 +113,7 @@ Table nodes_table(const json& answer) {
                rate_text(number_of(node, "messages_received_per_second")),
                latency_text(number_of(node, "round_trip_p99_seconds")), links_text(node),
                age_text(number_of(node, "since_seconds")),
-               age_text(number_of(node, "told_seconds")),
-               or_dash(ranges_text(numbers_of(list_of(node, "sees"))))});
+               age_text(number_of(node, "told_seconds")), sees_text(node)});
   }
   return table;
 }

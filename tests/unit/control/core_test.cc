@@ -206,6 +206,41 @@ TEST_F(Problems, TellADeadNodeOnceWhoeverMissesIt) {
   EXPECT_TRUE(concerns(found[0], kOne)) << "its link to node 3 is down";
 }
 
+TEST_F(Problems, DoNotClaimThatNobodyHearsANodeWhileAWitnessIsSilent) {
+  now_ = now_ + ClusterView::kFresh;
+  facts_.links[1].up = false;
+  view_.on_links(bits({kTwo}), {}, now_);
+  view_.on_summary(told(kOne, bits({kTwo})), now_);  // and node 2 has told nothing for long
+  const auto found = find();
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[1].text.find("node 2: its link is up, but its control process has told nothing"),
+            0u)
+      << found[1].text;
+  EXPECT_EQ(found[0].text,
+            "node 3: not heard by node 1 for 43 s, and node 2 tells nothing: whether it is down, "
+            "or only a link to it, is not known");
+  EXPECT_EQ(found[0].node, kThree);
+  EXPECT_EQ(found[0].restart, Restart::kNothing);
+  EXPECT_EQ(found[0].next[0], "ringroad link show 3 --node 1");
+  EXPECT_TRUE(concerns(found[0], kOne));
+}
+
+TEST_F(Problems, AskNoNodeThatIsDownWhatItHears) {
+  constexpr NodeId kFour{4};
+  view_.set_peers(std::array{kTwo, kThree, kFour}, kStart);
+  facts_.links.push_back({.peer = kFour, .up = false, .since = kStart});
+  facts_.links[1].up = false;
+  now_ = now_ + ClusterView::kFresh;
+  view_.on_links(bits({kTwo}), {}, now_);
+  view_.on_summary(told(kOne, bits({kTwo})), now_);
+  view_.on_summary(told(kTwo, bits({kOne})), now_);
+  const auto found = find();
+  ASSERT_EQ(found.size(), 2u);
+  for (const Problem& problem : found) {
+    EXPECT_NE(problem.text.find("no other node hears it"), std::string::npos) << problem.text;
+  }
+}
+
 TEST_F(Problems, TellOfANetworkThatIsGoneOnce) {
   for (auto& link : facts_.links) link.up = false;
   view_.on_links(bits({}), {}, now_);
@@ -264,16 +299,50 @@ TEST_F(Problems, NameADeadControlProcess) {
             "ringroad-control running there?");
 }
 
-TEST_F(Problems, NameTheProgramThatDoesNotRead) {
+TEST_F(Problems, BlameALinkThatIsSlowWhenNoProgramBehindItIs) {
   facts_.links[0].waiting = true;
+  facts_.links[0].waiting_looks = 6;
   facts_.links[0].waiting_messages = 512;
   facts_.links[0].waiting_priority = 3;
   const auto found = find();
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].text,
-            "node 1: 512 messages at priority 3 wait for node 2: a program there does not read");
+            "node 1: 512 messages at priority 3 wait for node 2: the link does not carry them fast "
+            "enough, and no program there is behind with reading");
   EXPECT_EQ(found[0].severity, ProblemSeverity::kWarning);
-  EXPECT_EQ(found[0].next[0], "ringroad app show --node 2");
+  EXPECT_EQ(found[0].next[0], "ringroad link show 2 --node 1");
+}
+
+TEST_F(Problems, BlameNeitherLinkNorProgramBeforeThePeerCouldTellOfAProgram) {
+  facts_.links[0].waiting = true;
+  facts_.links[0].waiting_looks = 5;
+  facts_.links[0].waiting_messages = 512;
+  const std::string either =
+      "node 1: 512 messages at priority 0 wait for node 2: the link does not carry them fast "
+      "enough, or a program there does not read";
+  ASSERT_EQ(find().size(), 1u);
+  EXPECT_EQ(find()[0].text, either);
+  EXPECT_EQ(find()[0].next, (std::vector<std::string>{"ringroad link show 2 --node 1",
+                                                      "ringroad app show --node 2"}));
+  // Nor when its control process is silent.
+  facts_.links[0].waiting_looks = 60;
+  now_ = now_ + ClusterView::kFresh;
+  view_.on_summary(told(kOne, bits({kTwo, kThree})), now_);
+  view_.on_summary(told(kThree, bits({kOne, kTwo})), now_);
+  const auto found = find();
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[1].text, either);
+}
+
+TEST_F(Problems, ClaimNothingOfWhyMessagesWaitBetweenOthers) {
+  Summary other = told(kTwo, bits({kOne, kThree}));
+  other.links_waiting = bits({kThree});
+  view_.on_summary(other, now_);
+  const auto found = find();
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].text,
+            "node 2: messages wait for node 3: the link does not carry them fast enough, or a "
+            "program there does not read");
 }
 
 TEST_F(Problems, NameTheNodeWhereMessagesAreNotRead) {

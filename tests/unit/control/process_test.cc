@@ -308,7 +308,7 @@ TEST_F(ProcessTest, SaysOfALinkThatIsDownWhyAndNotHowFastItWas) {
   EXPECT_TRUE(link["round_trip_seconds"].is_null());
   EXPECT_TRUE(link["round_trip_p99_seconds"].is_null());
   ASSERT_EQ(link["problems"].size(), 1u) << link["problems"];
-  EXPECT_EQ(link["problems"][0]["text"].get<std::string>().find("node 3: down for 3"), 0u)
+  EXPECT_EQ(link["problems"][0]["text"].get<std::string>().find("node 3: not heard by node 1 for 3"), 0u)
       << link["problems"];
   EXPECT_EQ(call("link.list", {{"peer_id", 2}})["links"][0]["problems"], Json::array());
 }
@@ -385,6 +385,7 @@ TEST_F(ProcessTest, TellsOthersHowItIsAndHearsThem) {
   EXPECT_EQ(status["nodes"][1]["state"], "degraded") << "it does not see node 3";
   EXPECT_EQ(status["nodes"][1]["messages_sent_per_second"], 412'000.0);
   EXPECT_EQ(status["nodes"][1]["sees"], Json::array({1}));
+  EXPECT_TRUE(status["nodes"][2]["sees"].is_null()) << "node 3 has told nothing";
   EXPECT_EQ(status["problems"][0]["text"], "node 2: link to node 3 is down; node 1 sees node 3");
 }
 

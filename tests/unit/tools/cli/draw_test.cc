@@ -74,6 +74,21 @@ TEST(ClusterText, SaysWhenAllSeeEachOther) {
   EXPECT_THAT(cluster_text(cluster(2), {}), HasSubstr("all nodes see each other\n"));
 }
 
+TEST(ClusterText, SaysNothingOfWhomASilentNodeSees) {
+  json answer = cluster(2);
+  for (const json& nobody : {json(nullptr), json::array()}) {
+    answer["nodes"][0]["sees"] = nobody;
+    answer["nodes"][0]["links_up"] = nullptr;
+    answer["nodes"][0]["told_seconds"] = 5.1;
+    const std::string text = cluster_text(answer, {});
+    EXPECT_THAT(text, Not(HasSubstr("node 1 does not see"))) << nobody;
+    EXPECT_THAT(text, Not(HasSubstr("all nodes see each other"))) << nobody;
+  }
+  answer["nodes"][0]["sees"] = json::array();
+  answer["nodes"][0]["links_up"] = 0;
+  EXPECT_THAT(cluster_text(answer, {}), HasSubstr("node 1 does not see node 2\n"));
+}
+
 TEST(ClusterText, CountsDegradedNodesAsUp) {
   json answer = cluster(3);
   answer["cluster"] = "demo";
