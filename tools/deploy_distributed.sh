@@ -295,6 +295,7 @@ await_cluster() {
     if $with_control; then await_control "$node" || exit 1; fi
     say "node $node   ready   10.77.0.$node:8801, applications at $sockets/node-$node.sock"
   done
+  await_heard
 }
 
 deploy() {
@@ -372,6 +373,7 @@ start_targets() {
       start_name "$name"
     fi
   done
+  $dry_run || await_heard
 }
 
 stop_targets() {

@@ -239,7 +239,10 @@ asio::awaitable<std::string> Configuration::undo(std::vector<ConfigStep> taken) 
 }
 
 Json Configuration::applied_json(const std::vector<ConfigChange>& changes, bool dry_run) const {
-  return {{"version", version_}, {"dry_run", dry_run}, {"changes", changes_json(changes)}};
+  return {{"schema_version", 1},
+          {"version", version_},
+          {"dry_run", dry_run},
+          {"changes", changes_json(changes)}};
 }
 
 }  // namespace ringroad::control

@@ -13,6 +13,7 @@ fabric_program=tools/ringroad-fabric/ringroad-fabric
 dataplane_program=dataplane/ringroad-dataplane
 control_program=control/ringroad-control
 cli_program=tools/ringroad/ringroad
+heard_within=6  # seconds: they tell each other once a second
 
 # As dataplane/config_paths.cc finds it.
 runtime_directory() {
@@ -155,6 +156,23 @@ is_well() {
   if ((peers < cluster_size)); then path=/healthz; fi
   [[ -n $address ]] && well_answer=$(ask "$address" "$path") &&
     [[ $well_answer == "HTTP/1."?" 200 "* ]]
+}
+# Waits a little until every node finds all well. At first each knows nothing of the others, whose
+# control processes tell how they are once a second. Ready they are all the same: it gives up soon
+# and says nothing, and there is nothing to wait for while some process does not run.
+await_heard() {
+  local node pid start deadline=$((SECONDS + heard_within))
+  if ! $with_control || [[ ! -x $build/$cli_program ]]; then return 0; fi
+  for ((node = 1; node <= cluster_size; ++node)); do
+    is_running "node-$node-dataplane" && is_running "node-$node-control" || return 0
+  done
+  for ((node = 1; node <= cluster_size; ++node)); do
+    until finds_all_well "$node" || ((SECONDS >= deadline)); do sleep 0.1; done
+  done
+}
+finds_all_well() {
+  timeout 2 "$build/$cli_program" cluster status --node "$sockets/node-$1-control.sock" \
+    >/dev/null 2>&1 </dev/null
 }
 is_served() { ! grep -qE '"listen": *""' "$(config_of "$1")"; }
 

@@ -10,6 +10,7 @@
 
 int main(int argc, char** argv) {
   using namespace ringroad::cli;
+  if (!open_standard_streams()) return static_cast<int>(ExitCode::kFailed);
   signal(SIGPIPE, SIG_IGN);
   int stopped_by = 0;
   ExitCode code = ExitCode::kOk;

@@ -1,5 +1,6 @@
 #include "tools/ringroad/output.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -12,6 +13,14 @@
 #include "tools/ringroad-fabric/text.h"
 
 namespace ringroad::cli {
+
+bool open_standard_streams() {
+  for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; ++stream) {
+    // A new descriptor is the lowest that is free, and those below are open.
+    if (fcntl(stream, F_GETFD) < 0 && open("/dev/null", O_RDWR) != stream) return false;
+  }
+  return true;
+}
 
 Output::Output(int descriptor, Interrupts& interrupts)
     : descriptor_(descriptor), interrupts_(interrupts), is_terminal_(isatty(descriptor) == 1) {}

@@ -10,6 +10,11 @@
 
 namespace ringroad::cli {
 
+// Opens /dev/null in place of each of the three standard streams that is closed, before a
+// descriptor of our own takes its number and is written to as if it were that stream. False when
+// that cannot be done.
+[[nodiscard]] bool open_standard_streams();
+
 class Output {
  public:
   Output(int descriptor, Interrupts& interrupts);

@@ -38,10 +38,11 @@ def cluster_answers(**changes):
         "config.get": dict(version, file="/etc/ringroad/node-1.json", version=1,
                            document={"local_node": {"node_id": 1}}),
         "config.diff": dict(version, version=1, changes=sample.CHANGES),
-        "config.apply": lambda _c, params: {
-            "version": 1 if params.get("dry_run") else 2,
-            "dry_run": params.get("dry_run", False), "changes": sample.CHANGES},
-        "config.rollback": {"version": 3, "dry_run": False, "changes": sample.CHANGES[:1]},
+        "config.apply": lambda _c, params: dict(
+            version, version=1 if params.get("dry_run") else 2,
+            dry_run=params.get("dry_run", False), changes=sample.CHANGES),
+        "config.rollback": dict(version, version=3, dry_run=False,
+                                changes=sample.CHANGES[:1]),
         "ping": lambda _c, params: dict(version, peer_id=params["peer_id"],
                                         bytes=params.get("bytes", 64), round_trip_seconds=4.1e-6),
     }  # fmt: skip

@@ -335,6 +335,12 @@ def test_output_that_cannot_be_written_is_a_failure(scene):
     assert process.code == 1 and "No space left" in process.err[0], process.tail()
 
 
+def test_closed_streams_hang_nobody(scene):
+    cli = Cli(scene)
+    process = scene.run("/bin/bash", "-c", f"{cli.program} node show <&- >&- 2>&-")
+    assert process.code == 0, process.tail()
+
+
 def test_pings_are_counted_and_lost_ones_exit_6(scene):
     count = []
 

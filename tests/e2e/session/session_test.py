@@ -17,6 +17,13 @@ from harness import wait
 # ---- every command ----
 
 
+def test_after_a_restart_the_first_look_finds_all_well(scene):
+    with Session(scene) as session:
+        session.succeed("restart", 1)
+        for node in (1, 2, 3):
+            session.cli("cluster", "status", "--node", node, code=0)
+
+
 def test_every_command_answers_as_the_interface_describes(scene):
     with Session(scene) as session:
         status = session.result("cluster.status", "cluster", "status", "--node", "1")

@@ -184,6 +184,7 @@ TEST_F(ConfigurationTest, SaysWhatWouldChangeAndChangesNothing) {
       wait_for(configuration_->apply({.document = next, .by_owner = true, .dry_run = true}));
   EXPECT_EQ(effects(result), "/cpu/idle now \n");
   EXPECT_EQ(std::get<Json>(result)["dry_run"], true);
+  EXPECT_EQ(std::get<Json>(result).value("schema_version", 0), 1);
   EXPECT_EQ(effects(configuration_->diff(next)), "/cpu/idle now \n");
   EXPECT_TRUE(recorder_.taken.empty());
   EXPECT_EQ(configuration_->version(), 1u);

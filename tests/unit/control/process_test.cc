@@ -7,6 +7,7 @@
 
 #include <cstring>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -103,6 +104,18 @@ class ProcessTest : public testing::Test {
     applications->rows[0].attached = static_cast<std::uint64_t>(report_.started.count);
     std::memcpy(applications->rows[0].name, "gen\xff", 4);  // a program may call itself anything
     dataplane_->set_applications(*applications);
+  }
+
+  // As another node's control process tells it.
+  void post_summary(const Summary& summary) {
+    const auto bytes = encode(summary);
+    host::ControlEvent event{};
+    event.kind = host::ControlEventKind::kMessage;
+    event.node = summary.node.value;
+    event.type = host::kSystemControl;
+    event.length = kSummaryBytes;
+    std::memcpy(event.payload, bytes.data(), bytes.size());
+    dataplane_->post(event);
   }
 
   Json call(const std::string& method, const Json& params = Json::object()) {
@@ -308,7 +321,8 @@ TEST_F(ProcessTest, SaysOfALinkThatIsDownWhyAndNotHowFastItWas) {
   EXPECT_TRUE(link["round_trip_seconds"].is_null());
   EXPECT_TRUE(link["round_trip_p99_seconds"].is_null());
   ASSERT_EQ(link["problems"].size(), 1u) << link["problems"];
-  EXPECT_EQ(link["problems"][0]["text"].get<std::string>().find("node 3: not heard by node 1 for 3"), 0u)
+  EXPECT_EQ(
+      link["problems"][0]["text"].get<std::string>().find("node 3: not heard by node 1 for 3"), 0u)
       << link["problems"];
   EXPECT_EQ(call("link.list", {{"peer_id", 2}})["links"][0]["problems"], Json::array());
 }
@@ -343,6 +357,31 @@ TEST_F(ProcessTest, NamesTheProgramThatDoesNotReadAndMessagesThatFindNone) {
             std::string::npos);
 }
 
+// A slow link: no credit at every look, and node 2 tells that no program of its is behind.
+TEST_F(ProcessTest, BlamesASlowLinkOnceThePeerHadTimeToTellOfAProgram) {
+  prepare_report();
+  report_.links[0].unresolved[3] = 512;
+  report_.links[0].backpressure[3] = Backpressure::kMessageCredit;
+  launch_dataplane();
+  Summary summary;
+  summary.node = kTwo;
+  summary.links_configured = 2;
+  summary.links_up = node_bit(kOne) | node_bit(kThree);
+  std::set<std::string> said;
+  int looks = 0;
+  EXPECT_TRUE(becomes_true([&] {
+    if (looks++ % 100 == 0) post_summary(summary);
+    const Json problems = call("link.list", {{"peer_id", 2}})["links"][0]["problems"];
+    if (!problems.empty()) said.insert(problems[0]["text"].get<std::string>());
+    return said.size() == 2;
+  }));
+  const std::string front =
+      "node 1: 512 messages at priority 3 wait for node 2: the link does not carry them fast "
+      "enough, ";
+  EXPECT_EQ(said, (std::set<std::string>{front + "and no program there is behind with reading",
+                                         front + "or a program there does not read"}));
+}
+
 TEST_F(ProcessTest, TakesNoDataplaneOfAnotherNode) {
   dataplane_ = std::make_unique<FakeDataplane>(directory_ / "node-1.sock", NodeId{2});
   EXPECT_TRUE(becomes_true([this] {
@@ -371,14 +410,7 @@ TEST_F(ProcessTest, TellsOthersHowItIsAndHearsThem) {
   summary.links_configured = 2;
   summary.links_up = node_bit(kOne);
   summary.messages_sent_per_second = 412'000;
-  const auto bytes = encode(summary);
-  host::ControlEvent event{};
-  event.kind = host::ControlEventKind::kMessage;
-  event.node = 2;
-  event.type = host::kSystemControl;
-  event.length = kSummaryBytes;
-  std::memcpy(event.payload, bytes.data(), bytes.size());
-  dataplane_->post(event);
+  post_summary(summary);
   ASSERT_TRUE(becomes_true(
       [this] { return call("cluster.status")["nodes"][1]["told_seconds"].is_number(); }));
   const Json status = call("cluster.status");

@@ -97,29 +97,62 @@ void say_free(const Machine& machine, const std::string& path, const std::string
       absl::StrCat(machine.start_command(Restart::kDataplane), "    or set ", pointer));
 }
 
+void warn_of_taken(const Endpoint& endpoint, const std::string& text,
+                   const std::optional<ProcessName>& owner, const std::string& instead,
+                   Findings& findings) {
+  findings.warning(
+      absl::StrCat(text, " is taken by ",
+                   owner ? print(*owner) : "a program that is not readable to this user", instead),
+      absl::StrCat("set /metrics/listen to a free one, for example ", endpoint.address, ":",
+                   endpoint.port + 1));
+}
+
+// A node that answers says itself where it serves them, which is not where its file says when
+// something had that port before, as on a machine of several nodes.
+void check_metrics_in_force(const Machine& machine, const std::string& in_force,
+                            const std::string& configured, Findings& findings) {
+  const auto listener_at = [&](const std::string& text) -> std::optional<std::uint64_t> {
+    const auto endpoint = parse_endpoint(text);
+    return endpoint ? find_listener(machine, *endpoint) : std::nullopt;
+  };
+  const auto owner_of = [&](std::optional<std::uint64_t> inode) {
+    return inode ? machine.owner_of_socket(*inode) : std::nullopt;
+  };
+  const auto inode = listener_at(in_force);
+  const auto owner = owner_of(inode);
+  const bool is_own = owner && owner->id == machine.status_number("/control/process_id");
+  const std::string served = absl::StrCat(
+      in_force, " is served",
+      is_own ? absl::StrCat(" by ", print(*owner)) : std::string(", as the node says"));
+  const auto wanted = parse_endpoint(configured);
+  const auto taken = listener_at(configured);
+  if (!wanted || wanted->port == 0 || configured == in_force || !taken || taken == inode) {
+    return findings.ok(served);
+  }
+  const auto taker = owner_of(taken);
+  if (taker && is_ours(*taker)) {
+    return findings.ok(absl::StrCat(served, "; ", configured, " is ", print(*taker), "'s"));
+  }
+  warn_of_taken(*wanted, configured, taker, absl::StrCat("; metrics are at ", in_force), findings);
+}
+
 }  // namespace
 
 void check_metrics_port(const Machine& machine, Findings& findings) {
   if (!machine.config()) return findings.ok("no node is configured here");
   const std::string& listen = machine.config()->metrics.listen;
+  const std::string in_force = machine.status_text("/metrics_listen");
+  if (!in_force.empty()) return check_metrics_in_force(machine, in_force, listen, findings);
   const auto endpoint = parse_endpoint(listen);
   if (!endpoint) return findings.ok("not served: /metrics/listen is empty");
   if (endpoint->port == 0) return findings.ok("served at a port the kernel chooses");
   const auto inode = find_listener(machine, *endpoint);
-  const std::string in_fact = machine.status_text("/metrics_listen");
   if (!inode) return findings.ok(absl::StrCat(listen, " is free"));
   const auto owner = machine.owner_of_socket(*inode);
-  if (in_fact == listen || (owner && is_ours(*owner))) {
-    return findings.ok(
-        absl::StrCat(listen, " is served", owner ? absl::StrCat(" by ", print(*owner)) : ""));
+  if (owner && is_ours(*owner)) {
+    return findings.ok(absl::StrCat(listen, " is served by ", print(*owner)));
   }
-  findings.warning(
-      absl::StrCat(listen, " is taken by ",
-                   owner ? print(*owner) : "a program that is not readable to this user",
-                   in_fact.empty() ? "; metrics go to the next free port"
-                                   : absl::StrCat("; metrics are at ", in_fact)),
-      absl::StrCat("set /metrics/listen to a free one, for example ", endpoint->address, ":",
-                   endpoint->port + 1));
+  warn_of_taken(*endpoint, listen, owner, "; metrics go to the next free port", findings);
 }
 
 void check_unix_sockets(const Machine& machine, Findings& findings) {

@@ -103,6 +103,29 @@ TEST_F(Doctor, SaysWhoHasTheMetricsPort) {
   expect("metrics", kOk, "not served");
 }
 
+// Two nodes of one machine whose files name the same port: the second serves at the next one.
+TEST_F(Doctor, LooksForMetricsWhereTheNodeSaysAndNotAtItsNeighbour) {
+  const std::string rest = " 00000000:00000000 00:00000000 00000000 0 0 ";
+  plant("/proc/net/tcp",
+        "  sl  local_address rem_address   st\n   0: 0100007F:2382 00000000:0000 0A" + rest +
+            "4242 1\n   1: 0100007F:2383 00000000:0000 0A" + rest + "4243 1");
+  plant_owner(77, "ringroad-contro", "4242");
+  plant_owner(78, "ringroad-contro", "4243");
+  examination_.status = {{"metrics_listen", "127.0.0.1:9091"}, {"control", {{"process_id", 78}}}};
+  expect("metrics", kOk,
+         "127.0.0.1:9091 is served by ringroad-contro (process 78); 127.0.0.1:9090 is "
+         "ringroad-contro (process 77)'s");
+  plant("/proc/77/comm", "prometheus");
+  expect("metrics", kWarning,
+         "127.0.0.1:9090 is taken by prometheus (process 77); metrics are at 127.0.0.1:9091",
+         "set /metrics/listen");
+  remove("/proc/78");
+  config().metrics.listen = "127.0.0.1:0";
+  expect("metrics", kOk, "127.0.0.1:9091 is served, as the node says");
+  config().metrics.listen = "";  // changed since it started
+  expect("metrics", kOk, "127.0.0.1:9091 is served, as the node says");
+}
+
 TEST_F(Doctor, SaysWhoHasTheNodesSockets) {
   const std::string host = "/run/ringroad/node-1.sock";
   const std::string control = "/run/ringroad/node-1-control.sock";
