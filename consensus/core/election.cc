@@ -1,5 +1,6 @@
 // Elections: who may ask for votes, who grants them, and when a leader gives up (thesis 3.4, 3.6.1,
-// 4.2.3, 6.2, 6.4.1, 9.6).
+// 4.2.3, 6.2, 6.4.1, 9.6). A vote is durable before it is told, and none is given against a
+// promise.
 #include "consensus/core/planted.h"
 #include "consensus/core/raft.h"
 

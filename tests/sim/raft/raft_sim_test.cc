@@ -30,10 +30,10 @@ TEST(RaftSim, ASeedGivesTheSameRunTwice) {
 TEST(RaftSim, TenSeedsRunAsEveryCompilerRunsThem) {
   constexpr std::array<std::uint64_t, 5> kLinks = {0x9c38ec6e2e22fc79, 0x9a7140e9d1ed78c4,
                                                    0xc291649f8feb042a, 0x0087ceb04b4528bf,
-                                                   0xd00d16fb37d6a03c};
+                                                   0xab26e083ab54e8d9};
   constexpr std::array<std::uint64_t, 5> kDirect = {0x47b786c6cdb7b6b8, 0x5131726a814b4707,
                                                     0x276f2e1b939bcb49, 0xf7980a7d120497c5,
-                                                    0xb947aa8938af13a0};
+                                                    0x4419091f7603b0f5};
   for (const Mode mode : {Mode::kLinks, Mode::kDirect}) {
     for (std::uint64_t seed = 1; seed <= 5; ++seed) {
       const std::uint64_t known = (mode == Mode::kLinks ? kLinks : kDirect)[seed - 1];

@@ -50,6 +50,8 @@ Json full() {
                "applications_max": 3, "application_arena_bytes": 131072,
                "application_quota_percent": 25, "dead_after_ms": 500},
     "host": {"socket": "/tmp/host.sock", "group": "ring"},
+    "consensus": {"directory": "/tmp/log", "election_timeout_ms": 300,
+                  "heartbeat_interval_ms": 40, "compaction_entries": 5000},
     "control": {"socket": "/tmp/control.sock", "group": "operators",
                 "log": {"level": "debug", "format": "json"}},
     "metrics": {"listen": "0.0.0.0:9100"},
@@ -221,7 +223,8 @@ TEST(ConfigFaults, EachWrongValueIsNamedWithWhatWasExpected) {
       {"/ports/0/sockte", R"("@x")",
        R"(n.json: /ports/0/sockte: unknown key; did you mean "socket"? (known here: buffer_bytes, gateway, id, interface, kind, mac, mtu, prefix_length, ring_slots, role, socket))"},
       {"/nothing~1like~0it", "1",
-       "n.json: /nothing~1like~0it: unknown key (known here: cluster, cluster_nodes, control, "
+       "n.json: /nothing~1like~0it: unknown key (known here: cluster, cluster_nodes, consensus, "
+       "control, "
        "cpu, eal_extra, host, limits, local_node, memory, metrics, ports, security)"},
       {"/security/tls/enabled", "true",
        "n.json: /security/tls/enabled: true is not a choice of encryption that works today (only: "
