@@ -25,7 +25,8 @@ def complete(cli, *words):
 def test_commands_and_verbs(scene):
     cli = Cli(scene)
     assert complete(cli, "cl") == ["cluster"]
-    assert complete(cli, "cluster", "") == ["status", "members"]
+    assert complete(cli, "cluster", "") == [
+        "status", "members", "add", "promote", "remove", "transfer-leader"]  # fmt: skip
     assert complete(cli, "config", "r") == ["rollback"]
     first = complete(cli, "")
     assert "doctor" in first and "man" not in first and "complete" not in first, first
