@@ -63,7 +63,7 @@ class Node final {
   // Consensus, likewise, and alone with its own type of message at priority 0: kConsensusMessage.
   // `service` is asked by programs of this node (local_service.h).
   static constexpr std::uint16_t kConsensusIndex = kApplicationsMax + 1;
-  static constexpr MessageType kConsensusMessage{2};
+  static constexpr MessageType kConsensusMessage{3};  // 1 and 2 are echoes (control_protocol.h)
   void attach_consensus(Endpoint& endpoint, LocalService& service);
   // What the service answers a program. kNoReceiver: it is gone.
   DeliverResult answer(std::uint16_t owner, const InboundMessage& message);

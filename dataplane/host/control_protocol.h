@@ -36,6 +36,7 @@ inline constexpr std::uint32_t kControlRing = 256;  // elements; a power of two,
 // are the control processes'; a node answers echo requests itself, control or no control.
 inline constexpr std::uint32_t kSystemEchoRequest = 1;
 inline constexpr std::uint32_t kSystemEchoReply = 2;
+// 3 is consensus (Node::kConsensusMessage).
 inline constexpr std::uint32_t kSystemControl = 16;  // control to control, and beyond
 
 enum class ControlCommandKind : std::uint16_t {
