@@ -68,7 +68,7 @@ absl::StatusOr<RuntimePlan> plan_runtime(const NodeConfig& config) {
   auto allowed = allowed_cpus();
   if (!allowed.ok()) return allowed.status();
   plan.allowed = *std::move(allowed);
-  // Consensus has no loop of its own yet, nor is there a log to write.
+  // The consensus loop and the log's writer float: no CPU is planned for them yet.
   auto cpus = plan_cpus(plan.topology, plan.allowed, config.cpu,
                         {.consensus = false, .control = true, .background = false});
   if (!cpus.ok()) return cpus.status();
