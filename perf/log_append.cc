@@ -10,7 +10,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <new>
 #include <string>
 #include <vector>
 
@@ -18,31 +17,14 @@
 #include "consensus/log/posix_file_system.h"
 #include "consensus/log/recovery.h"
 #include "dataplane/base/prng.h"
-
-namespace {
-
-std::uint64_t allocations = 0;
-
-void* allocate(std::size_t size) {
-  ++allocations;
-  void* memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) std::abort();
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return allocate(size); }
-void* operator new[](std::size_t size) { return allocate(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+#include "tests/sim/operator_new.h"
 
 namespace {
 
 using namespace ringroad;
 using namespace ringroad::raft;
+
+std::uint64_t allocations = 0;
 
 int fail(const absl::Status& status) {
   std::fprintf(stderr, "log_append: %s\n", std::string{status.message()}.c_str());
@@ -136,6 +118,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--seconds", run_seconds, "how long to run")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
+  sim::on_operator_new([] { ++allocations; });
   std::string own = folder + "/ringroad-log-XXXXXX";
   if (::mkdtemp(own.data()) == nullptr) {
     std::fprintf(stderr, "log_append: no folder can be made in %s\n", folder.c_str());

@@ -1,8 +1,8 @@
 // Consensus as an io lcore sees it: hands what peers and programs say to the consensus lcore, sends
 // what that has for them, and tells it which peers messages do not reach.
 //
-// Owned by the io lcore; nothing is allocated after construction. The other end is a ConsensusLcore,
-// on another thread.
+// Owned by the io lcore; nothing is allocated after construction. The other end is a
+// ConsensusLcore, on another thread.
 //
 // A parcel that is on a link stays with it until its outcome. An answer that its program has no
 // room for waits in line; a program that does not read loses the oldest of its answers, and is told

@@ -233,6 +233,18 @@ void ConsensusLcore::take_request(const Parcel& parcel, Nanos now) {
   }
 }
 
+host::RegistryReplyHeader ConsensusLcore::reply_header(std::uint64_t token, host::RegistryVerb verb,
+                                                       std::uint8_t outcome,
+                                                       std::uint8_t refusal) const {
+  return {.token = token,
+          .version = host::kRegistryVersion,
+          .verb = verb,
+          .outcome = outcome,
+          .refusal = refusal,
+          .leader = replica_->raft().leader().value,
+          .zero = 0};
+}
+
 Parcel* ConsensusLcore::begin_answer(std::uint16_t owner, std::uint32_t generation) {
   Parcel* const parcel = outbound_->take_empty();
   if (parcel == nullptr) {
@@ -256,13 +268,8 @@ void ConsensusLcore::ask(const Parcel& parcel, std::span<const std::byte> reques
   const auto refuse = [&](RequestOutcome outcome) {
     Parcel* const out = begin_answer(parcel.owner, parcel.generation);
     if (out == nullptr) return;
-    const host::RegistryReplyHeader reply{.token = header.token,
-                                          .version = host::kRegistryVersion,
-                                          .verb = host::RegistryVerb::kAsk,
-                                          .outcome = static_cast<std::uint8_t>(outcome),
-                                          .refusal = 0,
-                                          .leader = replica_->raft().leader().value,
-                                          .zero = 0};
+    const auto reply =
+        reply_header(header.token, host::RegistryVerb::kAsk, static_cast<std::uint8_t>(outcome), 0);
     std::memcpy(out->data, &reply, sizeof reply);
     finish_answer(out, sizeof reply);
   };
@@ -307,13 +314,8 @@ void ConsensusLcore::on_answer(std::uint64_t client, RequestOutcome outcome,
   free_askers_.push_back(place);
   Parcel* const out = begin_answer(asker.owner, asker.owner_generation);
   if (out == nullptr) return;
-  const host::RegistryReplyHeader reply{.token = asker.token,
-                                        .version = host::kRegistryVersion,
-                                        .verb = host::RegistryVerb::kAsk,
-                                        .outcome = static_cast<std::uint8_t>(outcome),
-                                        .refusal = 0,
-                                        .leader = replica_->raft().leader().value,
-                                        .zero = 0};
+  const auto reply =
+      reply_header(asker.token, host::RegistryVerb::kAsk, static_cast<std::uint8_t>(outcome), 0);
   std::memcpy(out->data, &reply, sizeof reply);
   const std::span<std::byte> room{out->data + sizeof reply, outbound_->bytes_each() - sizeof reply};
   std::size_t length = sizeof reply;
@@ -355,13 +357,8 @@ void ConsensusLcore::change(const Parcel& parcel, std::span<const std::byte> req
   if (out == nullptr) return;
   host::RegistryRequestHeader header;
   std::memcpy(&header, parcel.data, sizeof header);
-  const host::RegistryReplyHeader reply{.token = header.token,
-                                        .version = host::kRegistryVersion,
-                                        .verb = host::RegistryVerb::kChange,
-                                        .outcome = 0,
-                                        .refusal = static_cast<std::uint8_t>(result),
-                                        .leader = replica_->raft().leader().value,
-                                        .zero = 0};
+  const auto reply =
+      reply_header(header.token, host::RegistryVerb::kChange, 0, static_cast<std::uint8_t>(result));
   std::memcpy(out->data, &reply, sizeof reply);
   finish_answer(out, sizeof reply);
 }
@@ -416,13 +413,7 @@ void ConsensusLcore::report(const Parcel& parcel, Nanos now) {
   }
   const std::size_t length = std::min(status.stopped.size(), sizeof report.stopped - 1);
   std::memcpy(report.stopped, status.stopped.data(), length);
-  const host::RegistryReplyHeader reply{.token = header.token,
-                                        .version = host::kRegistryVersion,
-                                        .verb = host::RegistryVerb::kStatus,
-                                        .outcome = 0,
-                                        .refusal = 0,
-                                        .leader = report.leader,
-                                        .zero = 0};
+  const auto reply = reply_header(header.token, host::RegistryVerb::kStatus, 0, 0);
   std::memcpy(out->data, &reply, sizeof reply);
   std::memcpy(out->data + sizeof reply, &report, sizeof report);
   finish_answer(out, sizeof reply + sizeof report);

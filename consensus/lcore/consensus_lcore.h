@@ -20,6 +20,7 @@
 #include "consensus/log/writer_thread.h"
 #include "consensus/replica/replica.h"
 #include "dataplane/config.h"
+#include "dataplane/host/registry_protocol.h"
 #include "dataplane/io_loop.h"
 #include "dataplane/node.h"
 
@@ -79,6 +80,8 @@ class ConsensusLcore final : private Outbox, private RequestSink {
   void ask(const Parcel& parcel, std::span<const std::byte> request, Nanos now);
   void change(const Parcel& parcel, std::span<const std::byte> request);
   void report(const Parcel& parcel, Nanos now);
+  host::RegistryReplyHeader reply_header(std::uint64_t token, host::RegistryVerb verb,
+                                         std::uint8_t outcome, std::uint8_t refusal) const;
   Parcel* begin_answer(std::uint16_t owner, std::uint32_t generation);
   void finish_answer(Parcel* parcel, std::uint32_t length);
   void sleep(Nanos now);

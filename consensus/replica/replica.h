@@ -121,8 +121,6 @@ class Replica {
   // A request, encoded (machine/request.h), copied. The sink is told its answer, possibly before
   // this returns. False when there is no room for it, and then it is not.
   [[nodiscard]] bool submit(const ClientRequest& request, Nanos now);
-  // Nobody waits for it any more.
-  void cancel(std::uint64_t client);
 
   // Changes of membership and leadership; kOk means that it is under way, not that it is done.
   raft::StepResult propose_conf_change(const raft::ConfChange& change);

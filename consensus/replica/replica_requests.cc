@@ -55,10 +55,6 @@ bool Replica::submit(const ClientRequest& request, Nanos now) {
   return true;
 }
 
-void Replica::cancel(std::uint64_t client) {
-  if (const auto slot = requests_.find_client(client)) requests_.remove(*slot);
-}
-
 // ---- commands ----
 
 std::uint32_t Replica::propose_requests() {

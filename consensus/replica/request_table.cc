@@ -73,14 +73,6 @@ Request& RequestTable::at(RequestSlot slot) {
   return *request;
 }
 
-std::optional<RequestSlot> RequestTable::find_client(std::uint64_t client) const {
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    if (slots_[i].client != client) continue;
-    if (const auto slot = used(i)) return slot;
-  }
-  return std::nullopt;
-}
-
 std::optional<RequestSlot> RequestTable::used(std::size_t place) const {
   const Request& r = slots_[place];
   if (r.state == Request::State::kFree) return std::nullopt;

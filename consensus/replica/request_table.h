@@ -130,8 +130,6 @@ class RequestTable {
   // nullptr when it is gone.
   Request* find(RequestSlot slot);
   Request& at(RequestSlot slot);  // Invariant: it is there
-  // Of a client's name; looks at all of them.
-  std::optional<RequestSlot> find_client(std::uint64_t client) const;
 
   std::size_t size() const { return used_; }
   std::size_t slots() const { return slots_.size(); }

@@ -1,5 +1,6 @@
 // The whole control process against a dataplane made of the real channel: what each method answers,
 // held against the interface's description, and what happens when the dataplane dies and returns.
+// One file, since all of it needs the same process and the same planted dataplane.
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/wait.h>

@@ -355,6 +355,10 @@ TEST(Replica, DamagedOrStrangeMessagesAreCountedAndChangeNothing) {
     bytes[0] = std::byte{1};
     cluster.replica(node).on_message(NodeId{2}, bytes);
   }
+  const ReplicaStatistics& counted = cluster.replica(node).statistics();
+  std::uint64_t refused = counted.misaddressed;
+  for (const std::uint64_t count : counted.undecodable) refused += count;
+  EXPECT_EQ(refused, 2000u);
   EXPECT_EQ(cluster.told(node, machine::put("key", "value")).outcome, RequestOutcome::kAnswered);
 }
 
