@@ -338,9 +338,9 @@ void LinkWorld::application_turn(std::size_t from) {
   Node& node = *nodes_[from];
   if (ledger_.size() <= scenario_.messages && !(scenario_.one_way && from == 1)) {
     for (auto n = prng_.below(scenario_.burst_max + std::uint64_t{1}); n > 0; --n) {
-      if (ledger_.size() > scenario_.messages ||
-          !offer_one(from, draw_length(), static_cast<std::uint8_t>(prng_.below(kPriorities))))
-        break;
+      if (ledger_.size() > scenario_.messages) break;
+      const auto priority = static_cast<std::uint8_t>(prng_.below(kPriorities));
+      if (!offer_one(from, draw_length(), priority)) break;
     }
   }
   if (node.link->has_stalled()) {
