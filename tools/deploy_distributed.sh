@@ -312,7 +312,14 @@ deploy() {
   report_threads
   make_directory
   prepare_pages
-  for ((node = 1; node <= cluster_size; ++node)); do write_config "$node"; done
+  $dry_run || mkdir -p "$directory/consensus"
+  for ((node = 1; node <= cluster_size; ++node)); do
+    make_log "$node"
+    write_config "$node"
+  done
+  if ((cluster_size > voters_max)); then
+    say "agree    nodes 1 to $voters_max, on what is written; the others take no part in consensus"
+  fi
   start_fabric
   $dry_run || await_said_ready fabric || exit 1
   $dry_run || say "fabric   ready   a switch, a memif port a node"

@@ -25,7 +25,7 @@ struct LogState {
 };
 
 struct LogConfig {
-  std::uint64_t segment_bytes = std::uint64_t{64} << 20;
+  std::uint64_t segment_bytes = std::uint64_t{16} << 20;
   std::uint32_t segments_ahead = 1;              // made before they are needed
   std::uint32_t segments_ahead_max = 4;          // recycled ones kept for later
   std::uint32_t record_bytes_max = 1024 * 1024;  // but for a single larger entry

@@ -3,7 +3,7 @@
 # ready. Sourced by deploy_distributed.sh.
 #
 # The directory holds deployment (the marker, written first and removed last: nothing without it is
-# ever removed), node-N.json, processes/, logs/ and tmp/. Sockets have the names that every program
+# ever removed), node-N.json, consensus/node-N, processes/, logs/ and tmp/. Sockets have the names that every program
 # looks for, and lie in the runtime directory for the deployment whose directory was not chosen, so
 # that the CLI finds them unasked, and else in the directory itself.
 
@@ -14,6 +14,8 @@ dataplane_program=dataplane/ringroad-dataplane
 control_program=control/ringroad-control
 cli_program=tools/ringroad/ringroad
 heard_within=6  # seconds: they tell each other once a second
+log_program=tools/ringroad-log/ringroad-log
+voters_max=7  # that agree on what is written; more would only make it slower
 
 # As dataplane/config_paths.cc finds it.
 runtime_directory() {
@@ -60,7 +62,7 @@ check_path() {
 
 check_programs() {
   local program missing=()
-  local wanted=("$fabric_program" "$dataplane_program")
+  local wanted=("$fabric_program" "$dataplane_program" "$log_program")
   ! $with_control || wanted+=("$control_program")
   for program in "${wanted[@]}"; do
     [[ -x $build/$program ]] || missing+=("$program")
@@ -94,6 +96,28 @@ write_peers() {
   done
 }
 
+# has_consensus N: whether node N is one of those that agree on what is written.
+has_consensus() { (($1 <= voters_max)); }
+log_of() { printf '%s/consensus/node-%s' "$directory" "$1"; }
+
+# make_log N: the folder of its log. All first members are told the same.
+make_log() {
+  local node members=1 text
+  has_consensus "$1" || return 0
+  if $dry_run; then say "would make   $(log_of "$1")"; return 0; fi
+  for ((node = 2; node <= cluster_size && node <= voters_max; ++node)); do members+=",$node"; done
+  text=$("$build/$log_program" format --node "$1" --members "$members" --cluster "$cluster" \
+    "$(log_of "$1")" 2>&1) || {
+    warn "$text"
+    fail "$(log_of "$1"): the log cannot be made" "make room there (df $directory): 32 MB a node"
+  }
+}
+
+write_consensus() {
+  has_consensus "$1" || return 0
+  printf '\n  "consensus": {"directory": "%s"},' "$(log_of "$1")"
+}
+
 write_config() {
   local self=$1
   if $dry_run; then say "would write  $(config_of "$self")"; return 0; fi
@@ -111,7 +135,7 @@ $(write_peers "$self")
   "ports": [{"kind": "memif", "role": "slave", "socket": "$sockets/fabric.sock", "id": $self}],
   "cpu": {"io_lcores": 1},
   "memory": {"mode": "$memory_mode"},$(write_limits)
-  "host": {"socket": "$sockets/node-$self.sock"},
+  "host": {"socket": "$sockets/node-$self.sock"},$(write_consensus "$self")
   "control": {"socket": "$sockets/node-$self-control.sock", "group": ""},
   "metrics": {"listen": "127.0.0.1:9090"}
 }
@@ -238,7 +262,7 @@ remove_directory() {
   remove_sockets
   for ((node = 1; node <= cluster_size; ++node)); do rm -f "$(config_of "$node")"*; done
   give_pages_back
-  rm -rf "$directory/processes" "$directory/logs" "$directory/tmp"
+  rm -rf "$directory/consensus" "$directory/processes" "$directory/logs" "$directory/tmp"
   rm -f "$(marker)"
   remove_folders
 }

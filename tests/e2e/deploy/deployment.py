@@ -11,12 +11,14 @@ TREE = os.path.normpath(os.path.join(HERE, "..", "..", ".."))
 SCRIPT = os.path.join(TREE, "tools", "deploy_distributed.sh")
 FABRIC = "tools/ringroad-fabric/ringroad-fabric"
 DATAPLANE = "dataplane/ringroad-dataplane"
+LOG_TOOL = "tools/ringroad-log/ringroad-log"
 CONTROL = "control/ringroad-control"
 
 # Stays until it is signalled, known by the path of what it stands in for.
 STAY = 'exec -a "$0" tail -f /dev/null\n'
 # What the script waits for, and no more: the last words of a start, and every link.
 FAKE_FABRIC = "echo 'ready: ports'\n" + STAY
+FAKE_LOG_TOOL = 'for folder; do :; done; mkdir -p "$folder"\n'
 FAKE_DATAPLANE = (
     "echo 'ready    node'; for n in $(seq 64); do echo \"link     node $n is up\"; done\n" + STAY
 )
@@ -104,6 +106,7 @@ def fake_tree(scene, fabric=FAKE_FABRIC, dataplane=FAKE_DATAPLANE):
     root = scene.path("build")
     _write_program(os.path.join(root, FABRIC), fabric)
     _write_program(os.path.join(root, DATAPLANE), dataplane)
+    _write_program(os.path.join(root, LOG_TOOL), FAKE_LOG_TOOL)
     _link(os.path.join(HERE, "fake_control"), os.path.join(root, CONTROL))
     return root
 
@@ -113,7 +116,7 @@ def real_tree(scene):
     if os.path.exists(scene.program(CONTROL)):
         return scene.build
     root = scene.path("build")
-    for name in (FABRIC, DATAPLANE):
+    for name in (FABRIC, DATAPLANE, LOG_TOOL):
         _link(scene.program(name), os.path.join(root, name))
     _link(os.path.join(HERE, "fake_control"), os.path.join(root, CONTROL))
     return root
