@@ -314,7 +314,7 @@ deploy() {
   prepare_pages
   $dry_run || mkdir -p "$directory/consensus"
   for ((node = 1; node <= cluster_size; ++node)); do
-    make_log "$node"
+    make_consensus_log "$node"
     write_config "$node"
   done
   if ((cluster_size > voters_max)); then

@@ -3,9 +3,9 @@
 # ready. Sourced by deploy_distributed.sh.
 #
 # The directory holds deployment (the marker, written first and removed last: nothing without it is
-# ever removed), node-N.json, consensus/node-N, processes/, logs/ and tmp/. Sockets have the names that every program
-# looks for, and lie in the runtime directory for the deployment whose directory was not chosen, so
-# that the CLI finds them unasked, and else in the directory itself.
+# ever removed), node-N.json, consensus/node-N, processes/, logs/ and tmp/. Sockets have the names
+# that every program looks for, and lie in the runtime directory for the deployment whose directory
+# was not chosen, so that the CLI finds them unasked, and else in the directory itself.
 
 # shellcheck disable=SC2154,SC2034  # variables shared with the script that sources this
 
@@ -98,24 +98,24 @@ write_peers() {
 
 # has_consensus N: whether node N is one of those that agree on what is written.
 has_consensus() { (($1 <= voters_max)); }
-log_of() { printf '%s/consensus/node-%s' "$directory" "$1"; }
+consensus_of() { printf '%s/consensus/node-%s' "$directory" "$1"; }
 
-# make_log N: the folder of its log. All first members are told the same.
-make_log() {
+# make_consensus_log N: the folder of its log. All first members are told the same.
+make_consensus_log() {
   local node members=1 text
   has_consensus "$1" || return 0
-  if $dry_run; then say "would make   $(log_of "$1")"; return 0; fi
+  if $dry_run; then say "would make   $(consensus_of "$1")"; return 0; fi
   for ((node = 2; node <= cluster_size && node <= voters_max; ++node)); do members+=",$node"; done
   text=$("$build/$log_program" format --node "$1" --members "$members" --cluster "$cluster" \
-    "$(log_of "$1")" 2>&1) || {
+    "$(consensus_of "$1")" 2>&1) || {
     warn "$text"
-    fail "$(log_of "$1"): the log cannot be made" "make room there (df $directory): 32 MB a node"
+    fail "$(consensus_of "$1"): the log cannot be made" "make room there (df $directory): 32 MB a node"
   }
 }
 
 write_consensus() {
   has_consensus "$1" || return 0
-  printf '\n  "consensus": {"directory": "%s"},' "$(log_of "$1")"
+  printf '\n  "consensus": {"directory": "%s"},' "$(consensus_of "$1")"
 }
 
 write_config() {
