@@ -22,6 +22,7 @@ DEPLOY = os.path.join(HERE, "..", "..", "tools", "deploy_distributed.sh")
 PROGRAMS = {"fabric": "tools/ringroad-fabric/ringroad-fabric",
             "node": "dataplane/ringroad-dataplane",
             "control": "control/ringroad-control",
+            "log": "tools/ringroad-log/ringroad-log",
             "cli": "tools/ringroad/ringroad",
             "demo": "tools/distributed_network_demo/distributed_network_demo",
             "generator": "tools/ringroad-gen/ringroad-gen"}
@@ -34,7 +35,15 @@ NODE = ('echo $$ >>"$PIDS"; echo ready >&2\n'
         'for n in 1 2 3; do echo "link     node $n is up" >&2; done; exec tail -f /dev/null\n')
 FAKE_CONTROL = os.path.join(HERE, "..", "e2e", "deploy", "fake_control")
 CONTROL = f'echo $$ >>"$PIDS"; exec "{FAKE_CONTROL}" "$@"\n'
-CLI = 'echo "the CLI says $*"\n'
+# Consensus of one value: node 1 leads, and all have all of it.
+CLI = """case "$1 $2 $4" in
+  "registry put "*) echo "$4" >"$PIDS.value" ;;
+  "registry get "*) cat "$PIDS.value" ;;
+  "raft status --node") echo '{"leader_id": 1, "commit_index": 5, "applied_index": 5}' ;;
+  *) echo "the CLI says $*" ;;
+esac
+"""
+LOG = 'for folder; do :; done; mkdir -p "$folder"\n'
 GENERATE = 'echo $$ >>"$PIDS"; case $1 in sink) echo receives >&2; exec tail -f /dev/null;; esac\n'
 CLUSTER = 7  # the fabric, and two processes of each of three nodes
 
@@ -60,7 +69,8 @@ class Stage:
         self.environment = dict(os.environ, TMPDIR=self.temporary, PIDS=self.pids,
                                 RINGROAD_RUNTIME_DIR=self.runtime)
         os.mkdir(self.temporary)
-        self.write({"fabric": STAY, "node": NODE, "control": CONTROL, "cli": CLI, "demo": STAY,
+        self.write({"fabric": STAY, "node": NODE, "control": CONTROL, "cli": CLI, "log": LOG,
+                    "demo": STAY,
                     "generator": GENERATE + f"echo '{RESULT}'\n", **bodies})
         self.start()
 
@@ -108,12 +118,13 @@ def test_whole_run():
     stage = Stage()
     code, output, errors = stage.finish()
     assert code == 0, output + errors
-    assert all(f"[{n}/6]" in output for n in range(1, 7)), output
+    assert all(f"[{n}/7]" in output for n in range(1, 8)), output
     assert output.count("2.5 ms") == 4, output
+    assert "node 1 led and was killed" in output, output
     for text in ("the CLI says cluster status", "the CLI says link show", "running    three nodes",
                  "deploy_distributed.sh destroy"):
         assert text in output, output
-    assert len(stage.started()) == CLUSTER + 5, stage.started()
+    assert len(stage.started()) == CLUSTER + 6, stage.started()  # generators; the leader, again
     assert len(stage.running()) == CLUSTER, stage.running()
     assert not os.listdir(stage.temporary), os.listdir(stage.temporary)
     assert stage.deploy("status").returncode == 0
@@ -145,7 +156,7 @@ def test_cluster_of_somebody_else():
     before = stage.running()
     stage.start()
     code, output, errors = stage.finish()
-    assert code == 1 and "destroy" in errors and "[1/6]" not in output, output + errors
+    assert code == 1 and "destroy" in errors and "[1/" not in output, output + errors
     assert stage.running() == before
     assert stage.deploy("destroy").returncode == 0
     stage.assert_nothing_left()
@@ -156,6 +167,14 @@ def test_damaged_messages():
     damaged = RESULT.replace('"corrupted": 0', '"corrupted": 1')
     stage = Stage(generator=GENERATE + f"echo '{damaged}'\n")
     assert stage.finish()[0] == 1
+    stage.assert_nothing_left()
+
+
+def test_lost_write():
+    """A write that is not read back is a failure."""
+    stage = Stage(cli=CLI.replace('cat "$PIDS.value"', "echo hello"))
+    code, _, errors = stage.finish()
+    assert code == 1 and "node 1 lacks the write" in errors, errors
     stage.assert_nothing_left()
 
 

@@ -109,7 +109,8 @@ make_consensus_log() {
   text=$("$build/$log_program" format --node "$1" --members "$members" --cluster "$cluster" \
     "$(consensus_of "$1")" 2>&1) || {
     warn "$text"
-    fail "$(consensus_of "$1"): the log cannot be made" "make room there (df $directory): 32 MB a node"
+    fail "$(consensus_of "$1"): the log cannot be made" \
+      "make room there (df $directory): 32 MB a node"
   }
 }
 
