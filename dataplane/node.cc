@@ -395,6 +395,8 @@ void Node::report(NodeReport& out) const {
   out.node = impl_->statistics;
   out.stack = impl_->stack.statistics();
   out.port = impl_->port.statistics();
+  out.consensus = {};
+  if (impl_->service != nullptr) impl_->service->report(out.consensus);
   out.port_up = impl_->port_up.load(std::memory_order_relaxed);
   out.port_since = impl_->port_since;
   out.buffers = impl_->pool->size;

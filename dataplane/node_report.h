@@ -8,6 +8,7 @@
 
 #include "dataplane/base/limits.h"
 #include "dataplane/config.h"
+#include "dataplane/core/consensus_counts.h"
 #include "dataplane/core/link.h"
 #include "dataplane/net/stack.h"
 #include "drivers/port.h"
@@ -62,6 +63,7 @@ struct NodeReport {
   StackStatistics stack;
   PortStatistics port;
   ControlStatistics control;
+  ConsensusCounts consensus;
   bool port_up = false;
   Nanos port_since;                             // of port_up
   std::uint32_t buffers = 0, buffers_free = 0;  // of the packet pool

@@ -152,4 +152,14 @@ bool ConsensusEndpoint::arm() {
 
 void ConsensusEndpoint::disarm() { io_.wake_up(); }
 
+void ConsensusEndpoint::report(ConsensusCounts& out) const {
+  // Before the loop's first words, and in the moment of others, what was said last stands.
+  (void)counts_.read(out);
+  out.is_here = true;
+  out.messages_received = statistics_.peer_messages_in;
+  out.messages_sent = statistics_.peer_messages_out;
+  out.not_sent += statistics_.not_sent;
+  out.answers_lost += statistics_.answers_dropped;
+}
+
 }  // namespace ringroad::consensus

@@ -17,6 +17,7 @@
 
 #include "consensus/lcore/parcel.h"
 #include "consensus/lcore/sleeper.h"
+#include "dataplane/base/sequence_lock.h"
 #include "dataplane/core/endpoint.h"
 #include "dataplane/core/local_service.h"
 #include "dataplane/node.h"
@@ -46,9 +47,12 @@ class ConsensusEndpoint final : public Endpoint, public LocalService {
 
   DeliverResult on_request(std::uint16_t owner, const InboundMessage& message) override;
   void on_detached(std::uint16_t owner) override;
+  void report(ConsensusCounts& out) const override;
 
   // From the loop's thread: peers (bit n: node n + 1) whom messages did not reach since last asked.
   std::uint64_t take_unreachable() { return unreachable_.exchange(0, std::memory_order_relaxed); }
+  // Likewise: what the loop counts, for report().
+  void publish(const ConsensusCounts& counts) { counts_.write(counts); }
   const EndpointStatistics& statistics() const { return statistics_; }
 
  private:
@@ -70,6 +74,7 @@ class ConsensusEndpoint final : public Endpoint, public LocalService {
   std::size_t waiting_count_ = 0;
   std::atomic<std::uint64_t> unreachable_{0};
   EndpointStatistics statistics_;
+  SequenceLocked<ConsensusCounts> counts_;
 };
 
 }  // namespace ringroad::consensus

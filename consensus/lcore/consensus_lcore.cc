@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <numeric>
 
 #include "absl/strings/str_cat.h"
 #include "consensus/machine/answer.h"
@@ -26,6 +27,8 @@ constexpr Nanos kPatienceMax = seconds(600);
 constexpr std::uint32_t kMessageOverheadMax = 512;
 constexpr std::uint64_t kUncommittedBytesMax = 64 << 20;
 constexpr std::uint64_t kInflightBytesMax = 4 << 20;
+constexpr Nanos kPublishEvery = milliseconds(100);  // and so long it sleeps at most
+static_assert(ConsensusCounts::kOutcomes == kRequestOutcomes);
 
 absl::Status no_log(const std::string& directory, const absl::Status& status) {
   return absl::Status(
@@ -138,6 +141,7 @@ void ConsensusLcore::run() {
   while (!is_stopping_.load(std::memory_order_relaxed)) {
     const std::size_t taken = take_parcels();
     const Nanos now = monotonic_now();
+    if (now - published_at_ >= kPublishEvery) publish(now);
     if (pass(taken, now) > 0) {
       last_work = now;
     } else if (!config_.never_sleeps && now - last_work >= patience) {
@@ -173,10 +177,54 @@ std::uint32_t ConsensusLcore::pass(std::size_t taken, Nanos now) {
   return work;
 }
 
+void ConsensusLcore::publish(Nanos now) {
+  published_at_ = now;
+  const ReplicaStatus status = replica_->status();
+  const ReplicaStatistics& counted = replica_->statistics();
+  const auto sum = [](const auto& reasons) {
+    // The first is what went well.
+    return std::accumulate(reasons.begin() + 1, reasons.end(), std::uint64_t{0});
+  };
+  ConsensusCounts counts;
+  counts.is_leader = status.raft.soft_state.role == raft::Role::kLeader;
+  counts.is_voter = status.raft.tracker->configuration().all_voters().contains(status.raft.id);
+  counts.is_stopped = !status.stopped.empty();
+  counts.wants_room = status.wants_room;
+  counts.leader = status.raft.soft_state.leader;
+  counts.term = status.raft.hard_state.term.value;
+  counts.first_index = status.raft.first.value;
+  counts.last_index = status.raft.last.value;
+  counts.stable_index = status.raft.stable.value;
+  counts.commit_index = status.raft.hard_state.commit.value;
+  counts.applied_index = status.machine_applied.value;
+  counts.elections_won = counted.elections_won;
+  counts.batches_stored = counted.batches_stored;
+  counts.entries_stored = counted.entries_stored;
+  counts.entries_applied = counted.entries_applied;
+  counts.proposals_sent = counted.proposals_sent;
+  counts.reads_answered = counted.reads_answered;
+  counts.requests_waiting = status.requests_waiting;
+  counts.answers = counted.answers;
+  counts.undecodable = sum(counted.undecodable);
+  counts.refused = sum(counted.refused);
+  counts.misaddressed = counted.misaddressed;
+  counts.not_sent = outbound_full_;
+  counts.answers_lost = unanswered_;
+  counts.snapshot_index = status.snapshot.value;
+  counts.snapshot_bytes = status.snapshot_bytes;
+  counts.snapshots_made = counted.snapshots_made;
+  counts.snapshots_installed = counted.snapshots_installed;
+  counts.snapshots_refused = counted.snapshots_refused;
+  counts.snapshot_chunks_sent = counted.snapshot_chunks_sent;
+  counts.snapshot_time = counted.snapshot_time;
+  counts.log_write = counted.log_write;
+  endpoint_->publish(counts);
+}
+
 void ConsensusLcore::sleep(Nanos now) {
   loop_.fall_asleep();
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  const Nanos deadline = std::min(replica_->next_deadline(), now + milliseconds(100));
+  const Nanos deadline = std::min(replica_->next_deadline(), now + kPublishEvery);
   const bool may = !inbound_->has_full() && !channel_.has_done() && deadline > now &&
                    !is_stopping_.load(std::memory_order_relaxed);
   if (may) {

@@ -84,6 +84,7 @@ class ConsensusLcore final : private Outbox, private RequestSink {
                                          std::uint8_t outcome, std::uint8_t refusal) const;
   Parcel* begin_answer(std::uint16_t owner, std::uint32_t generation);
   void finish_answer(Parcel* parcel, std::uint32_t length);
+  void publish(Nanos now);
   void sleep(Nanos now);
 
   LcoreConfig config_;
@@ -112,6 +113,7 @@ class ConsensusLcore final : private Outbox, private RequestSink {
   std::vector<std::uint32_t> free_askers_;
   std::uint64_t outbound_full_ = 0;  // messages to peers lost for want of a parcel
   std::uint64_t unanswered_ = 0;     // answers, likewise
+  Nanos published_at_;
   std::atomic<bool> is_stopping_{false};
 };
 

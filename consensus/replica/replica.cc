@@ -255,6 +255,7 @@ ReplicaStatus Replica::status() const {
           .stopped = stopped_,
           .wants_room = channel_.wants_room(),
           .snapshot = snapshot_.index,
+          .snapshot_bytes = snapshot_.size_bytes,
           .machine_applied = machine_->applied(),
           .requests_waiting = requests_.size()};
 }

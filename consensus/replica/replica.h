@@ -37,6 +37,7 @@
 #include "consensus/machine/machine.h"
 #include "consensus/machine/snapshot.h"
 #include "consensus/replica/request_table.h"
+#include "dataplane/base/histogram.h"
 #include "dataplane/base/ids.h"
 #include "dataplane/base/prng.h"
 
@@ -76,9 +77,11 @@ struct ReplicaStatistics {
   std::uint64_t proposals_sent = 0;  // requests proposed or forwarded, again counted again
   std::uint64_t entries_applied = 0;
   std::uint64_t reads_answered = 0;
-  std::uint64_t batches_stored = 0;
+  std::uint64_t batches_stored = 0, entries_stored = 0;
   std::uint64_t snapshots_made = 0, snapshots_installed = 0, snapshot_chunks_sent = 0;
   std::uint64_t snapshots_refused = 0;  // received, and not what they should be
+  Nanos snapshot_time;                  // from the first piece until it was durable, added up
+  LatencyHistogram log_write;           // from handing a batch over until it was durable
   std::array<std::uint64_t, kRequestOutcomes> answers{};
   std::array<std::uint64_t, raft::kDecodeResults> undecodable{};  // messages, by reason
   std::array<std::uint64_t, raft::kStepResults> refused{};        // messages, by reason
@@ -91,6 +94,7 @@ struct ReplicaStatus {
   std::string stopped;  // why; empty while it takes part
   bool wants_room = false;
   Index snapshot;
+  std::uint64_t snapshot_bytes = 0;
   Index machine_applied;
   std::uint64_t requests_waiting = 0;
 };
@@ -141,6 +145,8 @@ class Replica {
  private:
   // A Ready on its way to the disk: what is to be done when it is there.
   struct Stored {
+    Nanos since;  // when it was handed over
+    bool is_batch = false;
     std::vector<raft::Message> responses;
     std::vector<raft::Entry> entries;       // whose payloads are referenced
     std::vector<const std::byte*> pieces;   // likewise
@@ -225,6 +231,7 @@ class Replica {
   raft::Snapshot to_write_;
   std::uint64_t written_bytes_ = 0;
   bool is_saving_ = false;  // until it is durable
+  Nanos saving_since_;
   struct Arrival {
     raft::EntryId id;
     std::uint64_t bytes = 0;

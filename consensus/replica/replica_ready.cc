@@ -34,6 +34,7 @@ durable::LogJob& Replica::claim(Stored*& stored) {
   durable::LogJob* const job = channel_.claim();
   RR_CHECK(job != nullptr);
   stored = &stored_[(first_job_ + jobs_) % kJobs];
+  stored->since = now_;
   job->ticket = first_job_ + jobs_;
   ++jobs_;
   return *job;
@@ -61,6 +62,8 @@ void Replica::store(const raft::Ready& ready) {
     job.release = previous_snapshot_;
     job.entries.assign(ready.entries.begin(), ready.entries.end());
     ++statistics_.batches_stored;
+    statistics_.entries_stored += ready.entries.size();
+    stored->is_batch = true;
   }
   for (const raft::Entry& e : ready.entries) {
     raft_->arena().reference(e.data);
@@ -76,6 +79,9 @@ std::uint32_t Replica::finish_jobs() {
   while (const durable::LogJob* const job = channel_.poll()) {
     RR_CHECK(jobs_ > 0 && job->ticket == first_job_);
     Stored& stored = stored_[first_job_ % kJobs];
+    if (stored.is_batch) {
+      statistics_.log_write.record(static_cast<std::uint64_t>((now_ - stored.since).count));
+    }
     finish(stored, *job);
     release(stored);
     ++first_job_;
@@ -118,6 +124,7 @@ void Replica::release(Stored& stored) {
   stored.pieces.clear();
   stored.responses.clear();
   stored.state.reset();
+  stored.is_batch = false;
   stored.installed = stored.made = {};
   stored.chunk.reset();
 }

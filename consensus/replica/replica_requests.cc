@@ -40,7 +40,9 @@ bool Replica::submit(const ClientRequest& request, Nanos now) {
   if (!slot) return false;
   Request& waiting = requests_.at(*slot);
   waiting.kind = decoded.kind;
-  waiting.has_session = decoded.session != machine::kNoClient;
+  // Opened twice, a session that nobody knows of ends with its time to live.
+  waiting.may_repeat =
+      decoded.session != machine::kNoClient || decoded.kind == machine::Kind::kOpenSession;
   waiting.asked_at = now_;
   if (machine::is_query(decoded.kind)) {
     waiting.state = Request::State::kReading;
@@ -109,7 +111,7 @@ void Replica::propose_again() {
     const auto slot = requests_.used(i);
     if (!slot) continue;
     Request& request = requests_.at(*slot);
-    if (request.state != Request::State::kProposed || !request.has_session) continue;
+    if (request.state != Request::State::kProposed || !request.may_repeat) continue;
     request.state = Request::State::kQueued;
     to_propose_.push_back(*slot);
   }
@@ -252,7 +254,7 @@ std::uint32_t Replica::expire() {
     } else if (is_cut_off && !is_proposed && !is_parked && now_ - request.asked_at > again) {
       answer(*slot, RequestOutcome::kNoQuorum, {});
       ++ended;
-    } else if (is_proposed && request.has_session && now_ - request.proposed_at > again) {
+    } else if (is_proposed && request.may_repeat && now_ - request.proposed_at > again) {
       request.state = Request::State::kQueued;
       to_propose_.push_back(*slot);
     }

@@ -119,6 +119,7 @@ std::uint32_t Replica::write_snapshot() {
     to_write_ = {.index = applied, .term = *raft_->log().term(applied), .conf = conf_};
     written_bytes_ = 0;
     is_saving_ = true;
+    saving_since_ = now_;
   }
   if (writing_ == nullptr) return 0;
   Stored* stored = nullptr;
@@ -145,6 +146,7 @@ std::uint32_t Replica::write_snapshot() {
 void Replica::finish_snapshot(const raft::Snapshot& snapshot) {
   is_saving_ = false;
   ++statistics_.snapshots_made;
+  statistics_.snapshot_time = statistics_.snapshot_time + (now_ - saving_since_);
   if (snapshot.index <= snapshot_.index) return;  // a newer one came from the leader
   previous_snapshot_ = snapshot_.index;
   snapshot_ = snapshot;

@@ -45,7 +45,7 @@ std::optional<RequestSlot> RequestTable::add(const ClientRequest& request, NodeI
   r.deadline = request.deadline;
   r.consistency = request.consistency;
   r.waits = request.waits;
-  r.has_session = r.met_full_log = false;
+  r.may_repeat = r.met_full_log = false;
   const RequestSlot slot{index, r.generation};
   r.entry.resize(kEnvelopeBytes + request.bytes.size());
   write_envelope({self, life, slot}, std::span(r.entry).first<kEnvelopeBytes>());

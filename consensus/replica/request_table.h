@@ -111,7 +111,7 @@ struct Request {
   machine::Kind kind = machine::Kind::kNone;
   Consistency consistency = Consistency::kLinearizable;
   bool waits = false;
-  bool has_session = false;
+  bool may_repeat = false;  // proposed twice, it is done once, or twice without harm
   bool met_full_log = false;
   std::vector<std::byte> entry;  // envelope and request
 

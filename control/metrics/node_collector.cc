@@ -13,6 +13,7 @@ std::vector<prometheus::MetricFamily> NodeCollector::Collect() const {
     add_node_families(snapshot_.report, families);
     add_link_families(snapshot_.report, families);
     add_application_families(snapshot_.applications, families);
+    add_consensus_families(snapshot_.report.consensus, families);
   }
   return families.take();
 }

@@ -45,6 +45,7 @@ inline constexpr OutcomeLabel kOutcomes[] = {
 void add_control_families(const MetricsSnapshot& snapshot, FamilyList& families);
 void add_node_families(const NodeReport& report, FamilyList& families);
 void add_link_families(const NodeReport& report, FamilyList& families);
+void add_consensus_families(const ConsensusCounts& counts, FamilyList& families);
 void add_application_families(const host::ApplicationsReport& report, FamilyList& families);
 
 }  // namespace ringroad::control

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "dataplane/core/consensus_counts.h"
 #include "dataplane/core/message.h"
 
 namespace ringroad {
@@ -24,6 +25,8 @@ class LocalService {
                                                  const InboundMessage& message) = 0;
   // That program is gone: what it asked for concerns nobody any more.
   virtual void on_detached(std::uint16_t owner) = 0;
+  // What it counts, as it was up to 100 ms ago.
+  virtual void report(ConsensusCounts& out) const = 0;
 
  protected:
   ~LocalService() = default;

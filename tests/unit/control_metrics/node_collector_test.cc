@@ -101,6 +101,60 @@ TEST(NodeCollector, TellsEveryFigureUnderItsName) {
   }
 }
 
+TEST(NodeCollector, TellsHowConsensusStands) {
+  const auto snapshot = sample_snapshot();
+  const auto lines = lines_of(*snapshot);
+  for (const char* line : {
+           R"(dist_raft_has_leader{node="1"} 1)",
+           R"(dist_raft_is_leader{node="1"} 1)",
+           R"(dist_raft_is_voter{node="1"} 1)",
+           R"(dist_raft_stopped{node="1"} 0)",
+           R"(dist_raft_wants_room{node="1"} 1)",
+           R"(dist_raft_leader_id{node="1"} 1)",
+           R"(dist_raft_term{node="1"} 301)",
+           R"(dist_raft_log_first_index{node="1"} 302)",
+           R"(dist_raft_log_last_index{node="1"} 350)",
+           R"(dist_raft_log_durable_index{node="1"} 349)",
+           R"(dist_raft_commit_index{node="1"} 340)",
+           R"(dist_raft_applied_index{node="1"} 339)",
+           R"(dist_raft_commit_lag_entries{node="1"} 10)",
+           R"(dist_raft_requests_waiting{node="1"} 309)",
+           R"(dist_raft_leader_elections_total{node="1"} 303)",
+           R"(dist_raft_log_batches_total{node="1"} 304)",
+           R"(dist_raft_log_entries_total{node="1"} 305)",
+           R"(dist_raft_entries_applied_total{node="1"} 306)",
+           R"(dist_raft_proposals_sent_total{node="1"} 307)",
+           R"(dist_raft_reads_total{node="1"} 308)",
+           R"(dist_raft_requests_total{node="1",outcome="answered"} 311)",
+           R"(dist_raft_requests_total{node="1",outcome="no_quorum"} 313)",
+           R"(dist_raft_requests_total{node="1",outcome="too_large"} 318)",
+           R"(dist_raft_answers_lost_total{node="1"} 327)",
+           R"(dist_raft_messages_total{node="1",type="sent"} 322)",
+           R"(dist_raft_messages_total{node="1",type="received"} 321)",
+           R"(dist_raft_messages_dropped_total{node="1",reason="undecodable"} 323)",
+           R"(dist_raft_messages_dropped_total{node="1",reason="refused"} 324)",
+           R"(dist_raft_messages_dropped_total{node="1",reason="misaddressed"} 325)",
+           R"(dist_raft_messages_dropped_total{node="1",reason="not_sent"} 326)",
+           R"(dist_raft_log_write_seconds_count{node="1"} 4)",
+           R"(dist_raft_log_write_seconds_sum{node="1"} 0.008)",
+           R"(dist_raft_snapshot_index{node="1"} 328)",
+           R"(dist_raft_snapshot_bytes{node="1"} 329)",
+           R"(dist_raft_snapshots_total{node="1",event="made"} 330)",
+           R"(dist_raft_snapshots_total{node="1",event="installed"} 331)",
+           R"(dist_raft_snapshots_total{node="1",event="refused"} 332)",
+           R"(dist_raft_snapshot_chunks_sent_total{node="1"} 333)",
+           R"(dist_raft_snapshot_seconds_total{node="1"} 1.5)",
+       }) {
+    EXPECT_TRUE(has_line(lines, line)) << line;
+  }
+}
+
+TEST(NodeCollector, TellsNothingOfConsensusWhereThereIsNone) {
+  const auto snapshot = sample_snapshot();
+  snapshot->report.consensus.is_here = false;
+  EXPECT_EQ(exposition(*snapshot).find("dist_raft_"), std::string::npos);
+}
+
 TEST(NodeCollector, TellsLinksByPeerAndProgramsById) {
   const auto lines = lines_of(*sample_snapshot());
   for (

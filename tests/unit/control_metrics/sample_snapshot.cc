@@ -48,6 +48,43 @@ void fill_node(NodeReport& report) {
   report.buffers_free = 8'000;
 }
 
+void fill_consensus(ConsensusCounts& counts) {
+  counts = {.is_here = true,
+            .is_leader = true,
+            .is_voter = true,
+            .wants_room = true,
+            .leader = NodeId{1},
+            .term = 301,
+            .first_index = 302,
+            .last_index = 350,
+            .stable_index = 349,
+            .commit_index = 340,
+            .applied_index = 339,
+            .elections_won = 303,
+            .batches_stored = 304,
+            .entries_stored = 305,
+            .entries_applied = 306,
+            .proposals_sent = 307,
+            .reads_answered = 308,
+            .requests_waiting = 309,
+            .answers = {311, 312, 313, 314, 315, 316, 317, 318},
+            .messages_received = 321,
+            .messages_sent = 322,
+            .undecodable = 323,
+            .refused = 324,
+            .misaddressed = 325,
+            .not_sent = 326,
+            .answers_lost = 327,
+            .snapshot_index = 328,
+            .snapshot_bytes = 329,
+            .snapshots_made = 330,
+            .snapshots_installed = 331,
+            .snapshots_refused = 332,
+            .snapshot_chunks_sent = 333,
+            .snapshot_time = milliseconds(1'500)};
+  counts.log_write.record(2'000'000, 4);
+}
+
 NodeReport::LinkRow link_to(NodeId peer, std::uint64_t base) {
   NodeReport::LinkRow row{};
   row.peer = peer;
@@ -116,6 +153,7 @@ std::unique_ptr<MetricsSnapshot> attached_node() {
   snapshot->events = 7;
   snapshot->malformed_events = 8;
   fill_node(snapshot->report);
+  fill_consensus(snapshot->report.consensus);
   host::ApplicationsReport& programs = snapshot->applications;
   programs.connections = 61;
   programs.attached = 62;

@@ -115,6 +115,30 @@ TEST(Replica, ARequestOfASessionUnderWayWhenTheLeaderDiesIsStillDone) {
   EXPECT_EQ(cluster.replica(asked).machine().log_last().value, 1u);
 }
 
+TEST(Replica, ASessionIsOpenedAlthoughTheLeaderDiesMeanwhile) {
+  ReplicaCluster cluster(3);
+  const std::uint16_t asked = cluster.follower();
+  const std::uint64_t number = cluster.ask(asked, machine::open_session(seconds(60)));
+  cluster.kill(cluster.leader());
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.answer(number) != nullptr; }, "its answer"));
+  EXPECT_EQ(cluster.answer(number)->outcome, RequestOutcome::kAnswered);
+  EXPECT_EQ(cluster.answer(number)->answer.status, Status::kOk);
+}
+
+TEST(Replica, WhatIsWrittenToTheLogIsCountedAndTimed) {
+  ReplicaCluster cluster(3, short_log());
+  const std::uint16_t leader = cluster.leader();
+  put_many(cluster, leader, 150, "value");
+  ASSERT_TRUE(cluster.run_until(
+      [&] { return cluster.replica(leader).statistics().snapshots_made == 1; }, "a snapshot"));
+  const ReplicaStatistics& counted = cluster.replica(leader).statistics();
+  EXPECT_EQ(counted.entries_stored, cluster.replica(leader).status().raft.last.value);
+  EXPECT_EQ(counted.log_write.count(), counted.batches_stored);
+  EXPECT_GT(counted.log_write.sum(), 0u);
+  EXPECT_GT(counted.snapshot_time.count, 0);
+  EXPECT_GT(cluster.replica(leader).status().snapshot_bytes, 0u);
+}
+
 TEST(Replica, AMinorityRefusesWritesAndReadsAndTellsWhatItHasWhenAskedForThat) {
   ReplicaCluster cluster(3);
   const std::uint16_t alone = cluster.leader();
