@@ -87,6 +87,7 @@ absl::StatusOr<Target> choose_target(const std::string& text, const std::string&
   }
   if (ids.size() == 1) return of_node(ids.front());
   absl::Status denied;
+  std::string silent;  // whom the note is to name, since it is not who was expected to answer
   for (const std::uint32_t id : ids) {
     Target target = of_node(id);
     const auto client = RpcClient::connect(target.socket, kLookSeconds, interrupts);
@@ -94,8 +95,15 @@ absl::StatusOr<Target> choose_target(const std::string& text, const std::string&
       denied = absl::PermissionDeniedError(
           cat(target.name(), ": ", fabric::message_of(client.status())));
     }
-    if (!client.ok()) continue;
-    target.note = cat(ids.size(), " nodes here; asking node ", id, " (another one: --node N)");
+    if (!client.ok()) {
+      const char* const words = absl::IsPermissionDenied(client.status())
+                                    ? "lets this user ask nothing"
+                                    : "has a control process that does not answer";
+      if (silent.empty()) silent = cat(target.name(), " ", words, "; ");
+      continue;
+    }
+    target.note =
+        cat(silent, ids.size(), " nodes here; asking node ", id, " (another one: --node N)");
     return target;
   }
   if (!denied.ok()) return denied;

@@ -206,7 +206,9 @@ def test_whom_to_ask_is_the_only_one_or_the_lowest_that_answers(scene):
     dead.close()
     third = fake_control.FakeControl(cli.socket(3), {})
     process = cli.run("node", "show")
-    assert "asking node 2" in process.err[0], process.tail()
+    assert process.err[0] == (
+        "ringroad: node 1 has a control process that does not answer; 3 nodes here; asking node 2 "
+        "(another one: --node N)"), process.tail()
     third.close()
     process = cli.run("node", "show", "--node", "1", code=4)
     assert process.err == [
