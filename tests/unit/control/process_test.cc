@@ -287,6 +287,14 @@ TEST_F(ProcessTest, CallsANodeDownWhoseDataplaneStandsStillUntilItGoesOn) {
     EXPECT_EQ(kind_of(answer), "unreachable") << method;
     EXPECT_NE(answer.dump().find("has not moved"), std::string::npos) << method << answer;
   }
+  Json document = Json::parse(std::ifstream(path_));
+  document["limits"]["dead_after_ms"] = 2'000;
+  const std::string refusal = call("config.apply", {{"document", document}}).dump();
+  for (const char* part : {"unreachable", "nothing was changed: the dataplane has not moved",
+                           "mend: sudo systemctl restart ringroad-dataplane@1"}) {
+    EXPECT_NE(refusal.find(part), std::string::npos) << part << refusal;
+  }
+  EXPECT_EQ(told(), std::vector<std::string>{});
 
   dataplane_->keep_time(true);
   EXPECT_TRUE(becomes_true([&] { return state() != "down"; }));
