@@ -43,13 +43,15 @@ def test_a_healthy_cluster_exits_0_and_one_with_a_mere_warning_5(scene):
 
 def test_of_a_node_that_stands_still_no_figures_are_shown_and_its_mend_is(scene):
     cli = Cli(scene, node_status=sample.STILL_NODE, link_list=sample.STILL_LINKS,
-              port_list=sample.STILL_PORTS)  # fmt: skip
+              port_list=sample.STILL_PORTS, app_list=sample.STILL_PROGRAMS)  # fmt: skip
     cli.table("node-show-still", "node", "show")
     cli.result("node.status", "node", "show")
     cli.table("link-show-still", "link", "show")
     cli.table("link-show-still", "link", "show", "2")
     cli.table("port-show-still", "port", "show")
     cli.result("port.list", "port", "show")
+    cli.table("app-show-still", "app", "show")
+    cli.result("app.list", "app", "show")
 
 
 def test_a_program_that_does_not_read_is_marked(scene):
