@@ -175,6 +175,8 @@ def test_usage_is_explained_and_exits_2(scene):
         (["node", "show", "--timeout", "soon"], "--timeout"),
         (["node", "show", "too", "much"], '"too" is one word too many'),
         (["--node", "99", "node", "show"], "--node"),
+        (["node", "show", "-j", "-o", "table"], "--json and --output table ask for two forms"),
+        (["node", "show", "-o", "wide", "-j"], "--json and --output wide ask for two forms"),
     ):
         process = cli.run(*words, code=2)
         assert any(said in line for line in process.err), f"{words}: {process.tail()}"
@@ -197,6 +199,7 @@ def test_options_stand_before_or_behind_the_command(scene):
     cli = Cli(scene)
     for words in (["-o", "json", "--node", "1", "link", "show", "2"],
                   ["link", "show", "2", "-j", "--node=1"], ["link", "-j", "show", "2"],
+                  ["link", "show", "2", "-j", "-o", "json"],
                   ["link", "show", "2", "-j", "--node", cli.socket()]):  # fmt: skip
         assert cli.run(*words).json()["links"][0]["peer_id"] == 2
 
