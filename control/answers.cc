@@ -117,9 +117,18 @@ bool explains(const Problem& problem, NodeId self, const NodeReport::LinkRow& li
   return problem.subject == ProblemSubject::kProgram && problem.node == link.peer;
 }
 
+// Why nothing is known of the node's links, port and programs; none does while its dataplane moves.
+bool hides_all(const Problem& problem, const NodeModel& state) {
+  return !state.is_live() && problem.subject == ProblemSubject::kNode &&
+         problem.node == state.config().local_node.node_id;
+}
+
 // Of a port or a program of the node itself.
-auto about(ProblemSubject subject, NodeId self) {
-  return [=](const Problem& problem) { return problem.subject == subject && problem.node == self; };
+auto about(ProblemSubject subject, const NodeModel& state) {
+  return [subject, &state](const Problem& problem) {
+    return hides_all(problem, state) ||
+           (problem.subject == subject && problem.node == state.config().local_node.node_id);
+  };
 }
 
 Json link_json(const NodeModel& state, const NodeReport::LinkRow& link, const Wrongs& wrongs,
@@ -175,7 +184,7 @@ Json link_json(const NodeModel& state, const NodeReport::LinkRow& link, const Wr
 Json application_json(const NodeModel& state, const host::ApplicationsReport::Row& row, Nanos now) {
   const host::ChannelCounts& counts = row.counts;
   const ProgramRates rates = state.program_rates(row.application_id);
-  const auto live = [&](double rate) { return state.is_live() ? Json(rate) : Json(nullptr); };
+  const auto live = [&](auto figure) { return state.is_live() ? Json(figure) : Json(nullptr); };
   return {{"application_id", row.application_id},
           {"name", std::string(row.name, ::strnlen(row.name, sizeof row.name))},
           {"process_id", row.process_id},
@@ -188,19 +197,12 @@ Json application_json(const NodeModel& state, const host::ApplicationsReport::Ro
           {"bytes_received_total", counts.bytes_received},
           {"messages_sent_per_second", live(rates.traffic.messages_sent)},
           {"messages_received_per_second", live(rates.traffic.messages_received)},
-          {"does_read", !rates.is_unread()},
+          {"does_read", live(!rates.is_unread())},
           {"refused_total", counts.messages_refused},
           {"waited_total", counts.messages_waited},
           {"receive_busy_total", counts.receive_busy},
           {"violations_total", counts.violations},
           {"outcomes", outcomes(counts.outcomes)}};
-}
-
-// Why nothing is known of links and programs; none while the dataplane moves.
-Json dataplane_problems(const NodeModel& state, const Keeper& keeper, Nanos now) {
-  if (state.is_live()) return Json::array();
-  return Wrongs(state, keeper, now)
-      .json(about(ProblemSubject::kNode, state.config().local_node.node_id));
 }
 
 std::uint32_t links_total(const NodeModel& state) {
@@ -361,27 +363,25 @@ Json port_list(const NodeModel& state, const Keeper& keeper, Nanos now) {
                       : state.is_still() ? report.time
                                          : state.attached_since();
   const auto live = [&](const auto& figure) { return is_live ? Json(figure) : Json(nullptr); };
-  Json json = {
-      {"index", 0},
-      {"kind", word_of(kPortKindWords, port.kind)},
-      {"up", is_live && report.port_up},
-      {"since_seconds", in_seconds(now - since)},
-      {"address", to_string(config.local_node.bind_address)},
-      {"prefix_length", port.prefix_length},
-      {"mtu", port.mtu},
-      {"packets_sent_total", live(report.port.packets_sent)},
-      {"packets_received_total", live(report.port.packets_received)},
-      {"bytes_sent_total", live(report.port.bytes_sent)},
-      {"bytes_received_total", live(report.port.bytes_received)},
-      {"packets_sent_per_second", live(rates.packets_sent)},
-      {"packets_received_per_second", live(rates.packets_received)},
-      {"bytes_sent_per_second", live(rates.bytes_sent)},
-      {"bytes_received_per_second", live(rates.bytes_received)},
-      {"link_changes_total", live(report.port.link_changes)},
-      {"drops", live(counts_json(port_drops(report)))},
-      {"waits", live(counts_json(port_waits(report)))},
-      {"problems",
-       Wrongs(state, keeper, now).json(about(ProblemSubject::kPort, config.local_node.node_id))}};
+  Json json = {{"index", 0},
+               {"kind", word_of(kPortKindWords, port.kind)},
+               {"up", is_live && report.port_up},
+               {"since_seconds", in_seconds(now - since)},
+               {"address", to_string(config.local_node.bind_address)},
+               {"prefix_length", port.prefix_length},
+               {"mtu", port.mtu},
+               {"packets_sent_total", live(report.port.packets_sent)},
+               {"packets_received_total", live(report.port.packets_received)},
+               {"bytes_sent_total", live(report.port.bytes_sent)},
+               {"bytes_received_total", live(report.port.bytes_received)},
+               {"packets_sent_per_second", live(rates.packets_sent)},
+               {"packets_received_per_second", live(rates.packets_received)},
+               {"bytes_sent_per_second", live(rates.bytes_sent)},
+               {"bytes_received_per_second", live(rates.bytes_received)},
+               {"link_changes_total", live(report.port.link_changes)},
+               {"drops", live(counts_json(port_drops(report)))},
+               {"waits", live(counts_json(port_waits(report)))},
+               {"problems", Wrongs(state, keeper, now).json(about(ProblemSubject::kPort, state))}};
   return {{"schema_version", 1}, {"ports", Json::array({std::move(json)})}};
 }
 
@@ -394,14 +394,14 @@ Json link_list(const NodeModel& state, std::optional<NodeId> peer, const Keeper&
     if (is_node && (!peer || link.peer == *peer))
       links.push_back(link_json(state, link, wrongs, now));
   }
-  return {{"schema_version", 1},
-          {"node_id", state.config().local_node.node_id.value},
-          {"links", std::move(links)},
-          {"problems", dataplane_problems(state, keeper, now)}};
+  return {
+      {"schema_version", 1},
+      {"node_id", state.config().local_node.node_id.value},
+      {"links", std::move(links)},
+      {"problems", wrongs.json([&](const Problem& problem) { return hides_all(problem, state); })}};
 }
 
 Json app_list(const NodeModel& state, const Keeper& keeper, Nanos now) {
-  const NodeId self = state.config().local_node.node_id;
   Json applications = Json::array();
   const host::ApplicationsReport& report = state.applications();
   for (std::size_t i = 0; state.is_attached() && i < report.count; ++i) {
@@ -410,7 +410,7 @@ Json app_list(const NodeModel& state, const Keeper& keeper, Nanos now) {
   return {{"schema_version", 1},
           {"node_id", state.config().local_node.node_id.value},
           {"applications", std::move(applications)},
-          {"problems", Wrongs(state, keeper, now).json(about(ProblemSubject::kProgram, self))}};
+          {"problems", Wrongs(state, keeper, now).json(about(ProblemSubject::kProgram, state))}};
 }
 
 std::string unready_reason(const NodeModel& state) {

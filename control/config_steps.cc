@@ -36,14 +36,14 @@ host::ControlCommand command_of(const ConfigStep& step) {
 
 asio::awaitable<absl::Status> DataplaneStepper::take(ConfigStep step) {
   using Answer = DataplaneChannel::Answer;
+  // A step is long in coming back from a dataplane that stopped meanwhile; those after it are not.
+  if (const std::string fault = fault_(); !fault.empty()) co_return absl::UnavailableError(fault);
   const host::ControlCommand command = command_of(step);
   const DataplaneChannel::Outcome outcome = co_await channel_.request(command, kCommandPatience);
   last_taken_ = monotonic_now();
   switch (outcome.answer) {
     case Answer::kUnreachable:
-      co_return absl::UnavailableError(
-          absl::StrCat("no dataplane is attached (", channel_.away_reason(),
-                       "); start it, or edit the file while it is down: it is read at the start"));
+      co_return absl::UnavailableError("the dataplane went away meanwhile");
     case Answer::kTimedOut:
       co_return absl::DeadlineExceededError("the dataplane did not answer in time");
     case Answer::kBusy:

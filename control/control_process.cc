@@ -19,6 +19,7 @@
 
 #include <bit>
 #include <chrono>
+#include <filesystem>
 
 #include "absl/strings/str_cat.h"
 #include "asio/co_spawn.hpp"
@@ -43,19 +44,22 @@ ControlProcess::ControlProcess(asio::io_context& loop, Options options, Log& log
       version_(std::move(options.version)),
       started_(monotonic_now()),
       state_(options.config, started_),
+      keeper_(std::filesystem::path(options.config.control.socket).parent_path().string()),
       channel_(loop,
                {.socket = options.config.host.socket, .node = options.config.local_node.node_id},
                *this),
-      stepper_(channel_),
+      stepper_(channel_, [this] { return dataplane_fault(); }),
       configuration_(options.config_file, options.config, stepper_, [this] { on_config(); }),
       capture_(loop, channel_),
       methods_({.interface = interface_,
                 .state = state_,
+                .keeper = keeper_,
                 .channel = channel_,
                 .configuration = configuration_,
                 .capture = capture_,
                 .process = [this] { return facts(); },
-                .refresh = [this] { refresh(); }}),
+                .refresh = [this] { refresh(); },
+                .dataplane_fault = [this] { return dataplane_fault(); }}),
       server_(loop,
               {.socket = options.config.control.socket,
                .group = options.config.control.group,
@@ -155,6 +159,15 @@ void ControlProcess::refresh() {
   shared_.has_report = state_.has_report();
   shared_.report = state_.report();
   shared_.applications = state_.applications();
+}
+
+// As it is now, with what mends it.
+std::string ControlProcess::dataplane_fault() {
+  refresh();
+  const std::string fault = state_.dataplane_fault();
+  if (fault.empty()) return "";
+  const NodeId self = state_.config().local_node.node_id;
+  return absl::StrCat(fault, "; mend: ", keeper_.restart_command(self, Restart::kDataplane));
 }
 
 void ControlProcess::snapshot(MetricsSnapshot& out) {

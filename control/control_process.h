@@ -17,6 +17,7 @@
 #include "control/config/configuration.h"
 #include "control/config_steps.h"
 #include "control/dataplane_channel.h"
+#include "control/keeper.h"
 #include "control/log.h"
 #include "control/methods.h"
 #include "control/metrics/metrics_server.h"
@@ -60,6 +61,7 @@ class ControlProcess final : public DataplaneListener, public SnapshotSource {
   void tick();
   void tell_others(Nanos now);
   void refresh();
+  std::string dataplane_fault();
   void note_changes();
   void on_config();
   void maybe_reconcile(Nanos now);
@@ -73,6 +75,7 @@ class ControlProcess final : public DataplaneListener, public SnapshotSource {
   const Nanos started_;
   RpcInterface interface_;
   NodeModel state_;
+  Keeper keeper_;
   DataplaneChannel channel_;
   DataplaneStepper stepper_;
   Configuration configuration_;

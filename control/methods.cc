@@ -1,7 +1,6 @@
 #include "control/methods.h"
 
 #include <cstring>
-#include <filesystem>
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/clock.h"
@@ -23,7 +22,6 @@ Nanos time_in(const nlohmann::json& params, const char* key, double missing) {
 
 Methods::Methods(Parts parts)
     : parts_(std::move(parts)),
-      keeper_(std::filesystem::path(parts_.state.config().control.socket).parent_path().string()),
       told_{{"rpc.discover", &Methods::discover},
             {"node.status", &Methods::node_status},
             {"cluster.status", &Methods::cluster_status},
@@ -60,32 +58,32 @@ void Methods::on_hung_up(const RpcClient& client) { parts_.capture.on_hung_up(cl
 RpcResult Methods::discover(const Json&) { return parts_.interface.description(); }
 
 RpcResult Methods::node_status(const Json&) {
-  return control::node_status(parts_.state, parts_.process(), keeper_, monotonic_now());
+  return control::node_status(parts_.state, parts_.process(), parts_.keeper, monotonic_now());
 }
 
 RpcResult Methods::cluster_status(const Json&) {
-  return control::cluster_status(parts_.state, keeper_, monotonic_now());
+  return control::cluster_status(parts_.state, parts_.keeper, monotonic_now());
 }
 
 RpcResult Methods::cluster_members(const Json&) { return control::cluster_members(parts_.state); }
 
 RpcResult Methods::port_list(const Json&) {
-  return control::port_list(parts_.state, keeper_, monotonic_now());
+  return control::port_list(parts_.state, parts_.keeper, monotonic_now());
 }
 
 RpcResult Methods::link_list(const Json& params) {
   if (!params.contains("peer_id")) {
-    return control::link_list(parts_.state, std::nullopt, keeper_, monotonic_now());
+    return control::link_list(parts_.state, std::nullopt, parts_.keeper, monotonic_now());
   }
   const NodeId peer = node_in(params);
   if (parts_.state.find_peer(peer) == nullptr) {
     return RpcError::not_found(absl::StrCat("no peer with id ", peer.value, " is configured"));
   }
-  return control::link_list(parts_.state, peer, keeper_, monotonic_now());
+  return control::link_list(parts_.state, peer, parts_.keeper, monotonic_now());
 }
 
 RpcResult Methods::app_list(const Json&) {
-  return control::app_list(parts_.state, keeper_, monotonic_now());
+  return control::app_list(parts_.state, parts_.keeper, monotonic_now());
 }
 
 RpcResult Methods::config_get(const Json&) { return parts_.configuration.get(); }
@@ -116,16 +114,9 @@ asio::awaitable<RpcResult> Methods::config_rollback(Json params, Client client) 
 }
 
 std::optional<RpcError> Methods::dataplane_fault() const {
-  if (!parts_.channel.is_attached()) {
-    return RpcError::unreachable(
-        absl::StrCat("no dataplane is attached: ", parts_.channel.away_reason()));
-  }
-  if (parts_.state.is_still()) parts_.refresh();  // it may have gone on a moment ago
-  if (parts_.state.is_still()) {
-    return RpcError::unreachable(
-        absl::StrCat("the dataplane ", describe_stillness(parts_.state.still_for())));
-  }
-  return std::nullopt;
+  const std::string fault = parts_.dataplane_fault();
+  if (fault.empty()) return std::nullopt;
+  return RpcError::unreachable(fault);
 }
 
 std::optional<RpcError> Methods::peer_fault(NodeId peer) const {

@@ -21,11 +21,14 @@ class Methods final : public RpcHandler {
   struct Parts {  // all outlive the methods
     const RpcInterface& interface;
     NodeModel& state;
+    const Keeper& keeper;
     DataplaneChannel& channel;
     Configuration& configuration;
     Capture& capture;
     std::function<ProcessFacts()> process;
     std::function<void()> refresh;  // brings the state's reports up to date
+    // Why nothing can be asked of the dataplane now, with what mends it; empty: it can.
+    std::function<std::string()> dataplane_fault;
   };
   explicit Methods(Parts parts);
 
@@ -67,7 +70,6 @@ class Methods final : public RpcHandler {
                                         NodeId peer) const;
 
   Parts parts_;
-  Keeper keeper_;
   std::map<std::string, Told> told_;
   std::map<std::string, Done> done_;
 };

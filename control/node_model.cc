@@ -195,6 +195,12 @@ void NodeModel::on_reports(const NodeReport& report, const host::ApplicationsRep
   look_at_dataplane(now);
 }
 
+std::string NodeModel::dataplane_fault() const {
+  if (!is_attached_) return absl::StrCat("no dataplane is attached: ", away_reason_);
+  if (is_still()) return absl::StrCat("the dataplane ", describe_stillness(still_for_));
+  return "";
+}
+
 std::span<const NodeReport::LinkRow> NodeModel::links() const {
   return {report_->links.data(), is_live() ? report_->link_count : 0};
 }

@@ -88,6 +88,8 @@ class NodeModel {
   // What it reported is how it is now: it is attached, and moves.
   bool is_live() const { return is_attached_ && has_report_ && !is_still(); }
   const std::string& away_reason() const { return away_reason_; }
+  // Why nothing can be asked of the dataplane; empty: it can.
+  std::string dataplane_fault() const;
   Nanos attached_since() const { return attached_since_; }  // or away since
   bool has_report() const { return has_report_; }
   const NodeReport& report() const { return *report_; }

@@ -186,8 +186,11 @@ asio::awaitable<RpcResult> Configuration::carry_out(Plan plan) {
   if (!plan.writes_file) file_fault_.clear();  // it was read, and is right
   if (plan.dry_run || changes.empty()) co_return applied_json(changes, plan.dry_run);
 
-  is_changing_ = true;
   const std::vector<ConfigStep> steps = steps_between(running_, plan.config);
+  // Known beforehand, it is not waited for.
+  const std::string fault = steps.empty() ? "" : stepper_.fault();
+  if (!fault.empty()) co_return RpcError::unreachable("nothing was changed: " + fault);
+  is_changing_ = true;
   const absl::Status taken = co_await take_steps(steps);
   absl::Status written = taken;
   if (taken.ok() && plan.writes_file) {

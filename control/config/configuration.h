@@ -37,6 +37,8 @@ namespace ringroad::control {
 // Who takes the steps: the dataplane, or a test's.
 class ConfigStepper {
  public:
+  // Why no step can be taken now; empty: they can.
+  virtual std::string fault() = 0;
   virtual asio::awaitable<absl::Status> take(ConfigStep step) = 0;
 
  protected:

@@ -188,7 +188,16 @@ void Link::Impl::on_time(Nanos now) {
   }
   if (now >= retry_time_) run_retries(now);
   if (now >= probe_deadline()) send_probe();
-  if (sent_.count() == 0 && now - last_received_ >= config_.keepalive_interval) ping_due_ = true;
+  if (sent_.count() == 0 && now - last_received_ >= config_.keepalive_interval) {
+    // From now on, and not from when it leaves: a port that cannot send is silence like any other.
+    ping_due_ = true;
+    expect_word(now);
+  }
+}
+
+void Link::Impl::expect_word(Nanos now) {
+  if (!is_owed_) owed_since_ = now;
+  is_owed_ = true;
 }
 
 Nanos Link::Impl::next_deadline() const {
@@ -197,7 +206,7 @@ Nanos Link::Impl::next_deadline() const {
   Nanos deadline = std::min(ack_time_, std::min(sent_.loss_time(), probe_deadline()));
   deadline = std::min(deadline, retry_time_);
   if (is_owed_) deadline = std::min(deadline, owed_since_ + dead_after_);
-  if (sent_.count() == 0 && !ping_due_) {
+  if (sent_.count() == 0 && !(ping_due_ && is_owed_)) {
     deadline = std::min(deadline, last_received_ + config_.keepalive_interval);
   }
   return deadline;

@@ -9,7 +9,8 @@
 //   probe       probe timeout after the last frame that asks for an acknowledgement, doubling
 //   retry       of a priority whose messages the peer has no room for: SendStream::retry_time
 //   keepalive   keepalive_interval of silence: a ping
-//   dead        dead_after since the peer began to owe us a sign of life
+//   dead        dead_after since the peer began to owe us a sign of life: since we first asked, or
+//               since a keepalive was due that the port perhaps never took
 //
 // The sink's methods may call offer() on this link, and nothing else of it.
 #pragma once
@@ -52,6 +53,7 @@ struct Link::Impl {
   bool has_work() const;
   Nanos probe_deadline() const;
   void send_probe();
+  void expect_word(Nanos now);  // the peer owes us a sign of life
   void end_session(LinkState next);
   void tell_outcome(const OutboundMessage& message, Outcome outcome);
   void tell_outcomes(std::span<const OutboundMessage> messages, Outcome outcome);

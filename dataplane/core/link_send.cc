@@ -83,8 +83,7 @@ std::size_t Link::Impl::poll_frame(Nanos now, std::span<std::byte> out) {
   header.packet_number = sent_.next_number();
   if (asks_ack) {
     sent_.push(now);
-    if (!is_owed_) owed_since_ = now;
-    is_owed_ = true;
+    expect_word(now);
   } else {
     sent_.skip();
   }

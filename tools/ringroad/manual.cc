@@ -66,6 +66,7 @@ constexpr const char* kEnvironment =
     ".TP\n\\fBRINGROAD_NODE\\fR\nWhom to ask when \\-\\-node is not given.\n"
     ".TP\n\\fBRINGROAD_RUNTIME_DIR\\fR\nWhere the sockets are; otherwise /run/ringroad.\n"
     ".TP\n\\fBNO_COLOR\\fR\nNo colour, when it is set and not empty.\n"
+    ".TP\n\\fBTERM\\fR\nNeither colour nor movement, when it is dumb, empty or not set.\n"
     ".TP\n\\fBXDG_STATE_HOME\\fR\nWhere the shell's history is kept, in ringroad/history.\n";
 
 ManualPage command_page(const Tree& tree, const Command& command) {

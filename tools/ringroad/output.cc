@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <cstdlib>
 #include <cstring>
 
 #include "tools/ringroad-fabric/text.h"
@@ -50,6 +51,12 @@ void Output::write(std::string_view text) {
       }
     }
   }
+}
+
+bool Output::is_screen() const {
+  const char* term = std::getenv("TERM");
+  const std::string_view name = term == nullptr ? "" : term;
+  return is_terminal_ && !name.empty() && name != "dumb";
 }
 
 Output::Size Output::size() const {

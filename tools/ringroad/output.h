@@ -22,6 +22,9 @@ class Output {
   void write(std::string_view text);
 
   bool is_terminal() const { return is_terminal_; }
+  // A terminal that takes commands, to be drawn on and coloured: none that is "dumb", or of which
+  // TERM says nothing, as an editor's or a log's.
+  bool is_screen() const;
   // Nobody reads any more, or it cannot be written to.
   bool is_closed() const { return is_closed_; }
   // Why it cannot be written to, when that is not because the reader left.

@@ -126,6 +126,10 @@ absl::Status check(const Tree& tree, const Parsed& parsed) {
     const auto status = check_words(parsed.path, option.long_name(), option.words, parsed.globals);
     if (!status.ok()) return status;
   }
+  const std::string& format = parsed.globals.text("--output");
+  if (parsed.globals.has("--json") && !format.empty() && format != "json") {
+    return refuse(parsed.path, cat("--json and --output ", format, " ask for two forms at once"));
+  }
   if (parsed.command == nullptr) return absl::OkStatus();
   for (const Option& option : parsed.command->options) {
     const auto status = check_words(parsed.path, option.long_name(), option.words, parsed.given);

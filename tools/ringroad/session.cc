@@ -112,7 +112,7 @@ absl::StatusOr<json> Session::ask_quietly(const std::string& method) {
 
 Look Session::look() const {
   Look look;
-  look.has_colour = settings.wants_colour && out.is_terminal();
+  look.has_colour = settings.wants_colour && out.is_screen();
   look.is_wide = settings.format == Format::kWide;
   look.columns = out.size().columns;
   return look;

@@ -38,7 +38,7 @@ absl::StatusOr<ExitCode> watch(Session& session, const View& view, json answer) 
   const double period = *session.settings.watch_seconds;
   // Into a pipe goes what programs read.
   if (!session.out.is_terminal()) session.settings.format = Format::kJson;
-  const bool is_drawn = session.out.is_terminal() && !session.is_json();
+  const bool is_drawn = session.out.is_screen() && !session.is_json();
   std::optional<Screen> screen;
   if (is_drawn) screen.emplace(session.out, STDIN_FILENO, Screen::Keys::kLeftAlone);
   Trouble trouble{session};

@@ -43,13 +43,15 @@ def test_a_healthy_cluster_exits_0_and_one_with_a_mere_warning_5(scene):
 
 def test_of_a_node_that_stands_still_no_figures_are_shown_and_its_mend_is(scene):
     cli = Cli(scene, node_status=sample.STILL_NODE, link_list=sample.STILL_LINKS,
-              port_list=sample.STILL_PORTS)  # fmt: skip
+              port_list=sample.STILL_PORTS, app_list=sample.STILL_PROGRAMS)  # fmt: skip
     cli.table("node-show-still", "node", "show")
     cli.result("node.status", "node", "show")
     cli.table("link-show-still", "link", "show")
     cli.table("link-show-still", "link", "show", "2")
     cli.table("port-show-still", "port", "show")
     cli.result("port.list", "port", "show")
+    cli.table("app-show-still", "app", "show")
+    cli.result("app.list", "app", "show")
 
 
 def test_a_program_that_does_not_read_is_marked(scene):
@@ -173,6 +175,8 @@ def test_usage_is_explained_and_exits_2(scene):
         (["node", "show", "--timeout", "soon"], "--timeout"),
         (["node", "show", "too", "much"], '"too" is one word too many'),
         (["--node", "99", "node", "show"], "--node"),
+        (["node", "show", "-j", "-o", "table"], "--json and --output table ask for two forms"),
+        (["node", "show", "-o", "wide", "-j"], "--json and --output wide ask for two forms"),
     ):
         process = cli.run(*words, code=2)
         assert any(said in line for line in process.err), f"{words}: {process.tail()}"
@@ -195,6 +199,7 @@ def test_options_stand_before_or_behind_the_command(scene):
     cli = Cli(scene)
     for words in (["-o", "json", "--node", "1", "link", "show", "2"],
                   ["link", "show", "2", "-j", "--node=1"], ["link", "-j", "show", "2"],
+                  ["link", "show", "2", "-j", "-o", "json"],
                   ["link", "show", "2", "-j", "--node", cli.socket()]):  # fmt: skip
         assert cli.run(*words).json()["links"][0]["peer_id"] == 2
 

@@ -122,8 +122,15 @@ STILL_LINKS = {"schema_version": 1, "node_id": 1, "links": [], "problems": [STIL
 _PORT_FIGURES = [key for key in port(0) if key.endswith(("_total", "_per_second"))]
 STILL_PORTS = {
     "schema_version": 1,
-    "ports": [port(0, up=False, drops=None, waits=None, **dict.fromkeys(_PORT_FIGURES))],
-}
+    "ports": [port(0, up=False, drops=None, waits=None, problems=[STILL],
+                   **dict.fromkeys(_PORT_FIGURES))],
+}  # fmt: skip
+
+_PROGRAM_RATES = ("messages_sent_per_second", "messages_received_per_second", "does_read")
+STILL_PROGRAMS = {
+    "schema_version": 1, "node_id": 1, "problems": [STILL],
+    "applications": [dict(application(1), **dict.fromkeys(_PROGRAM_RATES))],
+}  # fmt: skip
 
 UNREAD = {
     "severity": "warning", "subject": "program", "text": "node 1: messages wait for ringroad-gen-2 "

@@ -248,6 +248,20 @@ def test_top_restores_the_terminal_when_it_is_ended_by_a_signal(scene):
         assert "\x1b[?1049l" in terminal.shown, number
 
 
+def test_a_dumb_terminal_gets_neither_colour_nor_movement(scene):
+    cli = Cli(scene, cluster_status=sample.CLUSTER)
+    for term in ("dumb", ""):
+        scene.environment["TERM"] = term
+        for words in (("top", "--interval", "0.1"), ("cluster", "status", "--watch=0.1")):
+            terminal = cli.terminal(*words)
+            for _ in range(3):
+                terminal.wait_for("node-2")
+            terminal.type("\x03")
+            terminal.finish()
+            assert "\x1b" not in terminal.shown, (term, terminal.shown)
+            assert terminal.mode() == (True, True)
+
+
 def test_a_pcapng_file_is_not_poured_over_a_terminal(scene):
     cli = Cli(scene)
     terminal = cli.terminal("capture", "-w", "-")

@@ -224,6 +224,9 @@ def test_a_dead_fabric_is_wrong_for_doctor_and_mended_as_said(scene):
         port = session.json("port", "show", "--node", "1")["ports"][0]
         assert port["up"] is False and port["since_seconds"] < uptime() - before + 2, port
         assert any("port is down" in problem["text"] for problem in port["problems"]), port
+        states = lambda: [link["state"] for link in session.json("link", "show", "--node", "1")[
+            "links"]]  # fmt: skip
+        wait(lambda: states() == ["connecting"] * 2, 20, "idle links over a dead port to be down")
         session.mend(session.text("cluster", "status", "--node", "1", code=5))
         session.wait_until_healthy()
 

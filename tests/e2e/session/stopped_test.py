@@ -3,6 +3,7 @@
 hangs: whoever asks is told soon and told what, nobody else is held up, and when they go on all is
 as before. Captures that began late, or whose end nobody waited for, are in nobody's way."""
 
+import json
 import re
 import signal
 import sys
@@ -45,6 +46,17 @@ def test_a_stopped_dataplane_is_down_for_all_and_for_its_own_control(scene):
                             ["link", "reset", "2"]):  # fmt: skip
                 said = session.refused(*command, "--node", "3", codes=(4,), seconds=1)
                 assert "has not moved" in said, said
+            changed = session.json("config", "show", "--node", "3")["document"]
+            changed["limits"] = dict(changed.get("limits", {}), dead_after_ms=2_000)
+            path = scene.path("changed.json")
+            with open(path, "w", encoding="utf-8") as file:
+                json.dump(changed, file)
+            said = session.refused("config", "apply", path, "--node", "3", codes=(4,), seconds=1)
+            assert "nothing was changed: the dataplane has not moved" in said, said
+            assert "mend: tools/deploy_distributed.sh restart 3 dataplane" in said, said
+            for noun in ("app", "port", "link"):
+                assert "! node 3: its dataplane has not moved" in session.text(
+                    noun, "show", "--node", "3")  # fmt: skip
         session.wait_until_healthy()
         wait(lambda: http(address, "/readyz")[0] == 200, 20, "node 3 to be ready again")
         session.cli("ping", "2", "-c", "1", "--node", "3")

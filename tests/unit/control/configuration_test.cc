@@ -40,6 +40,7 @@ std::string read_file(const std::string& path) {
 
 class Recorder final : public ConfigStepper {
  public:
+  std::string fault() override { return stands_still; }
   asio::awaitable<absl::Status> take(ConfigStep step) override {
     taken.push_back(step.describe());
     if (step.describe() == fails_at) co_return absl::FailedPreconditionError("no room");
@@ -47,6 +48,7 @@ class Recorder final : public ConfigStepper {
   }
   std::vector<std::string> taken;
   std::string fails_at;
+  std::string stands_still;
 };
 
 class ConfigurationTest : public testing::Test {
@@ -208,6 +210,20 @@ TEST_F(ConfigurationTest, TakesBackWhatWasDoneWhenAStepFails) {
   EXPECT_EQ(told_, 0);
   EXPECT_EQ(Json::parse(read_file(path_)), small());
   EXPECT_FALSE(std::filesystem::exists(previous_path(path_)));
+}
+
+TEST_F(ConfigurationTest, RefusesAtOnceWhatADataplaneThatStandsStillWouldHaveToDo) {
+  recorder_.stands_still = "the dataplane has not moved for 38 s";
+  Json document = small();
+  document["cluster_nodes"].push_back(peer(4, "10.0.1.4"));
+  EXPECT_EQ(effects(apply(document)), "nothing was changed: the dataplane has not moved for 38 s");
+  EXPECT_EQ(recorder_.taken, std::vector<std::string>{});
+  EXPECT_EQ(configuration_->version(), 1u);
+  EXPECT_EQ(read_file(path_), small().dump());
+  // What is control's alone it does without the dataplane.
+  document = small();
+  document["control"]["log"]["level"] = "error";
+  EXPECT_EQ(effects(apply(document)), "/control/log/level now \n");
 }
 
 TEST_F(ConfigurationTest, SaysWhatCouldNotBeTakenBack) {

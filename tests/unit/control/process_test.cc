@@ -143,6 +143,24 @@ class ProcessTest : public testing::Test {
     }
     return words;
   }
+  // That whoever asks for a part of the node is told, as cluster.status is, why it is not known.
+  void expect_told_in_each_view(const std::string& text) {
+    const auto texts = [](const Json& problems) {
+      std::vector<std::string> found;
+      for (const Json& problem : problems) {
+        // Without the figure of its age, which grows between two answers.
+        found.push_back(problem["text"].get<std::string>().substr(0, 36) +
+                        problem["mend"].get<std::string>());
+      }
+      return found;
+    };
+    const Json whole = call("cluster.status")["problems"];
+    ASSERT_EQ(whole.size(), 1u) << whole;
+    EXPECT_NE(whole[0]["text"].get<std::string>().find(text), std::string::npos) << whole;
+    EXPECT_EQ(texts(call("link.list")["problems"]), texts(whole));
+    EXPECT_EQ(texts(call("app.list")["problems"]), texts(whole));
+    EXPECT_EQ(texts(call("port.list")["ports"][0]["problems"]), texts(whole));
+  }
   // The first of what node.status names as different from the configuration.
   std::string gap() {
     const Json gaps = call("node.status")["config_gaps"];
@@ -287,6 +305,16 @@ TEST_F(ProcessTest, CallsANodeDownWhoseDataplaneStandsStillUntilItGoesOn) {
     EXPECT_EQ(kind_of(answer), "unreachable") << method;
     EXPECT_NE(answer.dump().find("has not moved"), std::string::npos) << method << answer;
   }
+  Json document = Json::parse(std::ifstream(path_));
+  document["limits"]["dead_after_ms"] = 2'000;
+  const std::string refusal = call("config.apply", {{"document", document}}).dump();
+  for (const char* part : {"unreachable", "nothing was changed: the dataplane has not moved",
+                           "mend: sudo systemctl restart ringroad-dataplane@1"}) {
+    EXPECT_NE(refusal.find(part), std::string::npos) << part << refusal;
+  }
+  EXPECT_EQ(told(), std::vector<std::string>{});
+  expect_told_in_each_view("its dataplane has not moved for 30 s");
+  EXPECT_TRUE(call("app.list")["applications"][0]["does_read"].is_null()) << "it is not known";
 
   dataplane_->keep_time(true);
   EXPECT_TRUE(becomes_true([&] { return state() != "down"; }));
@@ -309,7 +337,7 @@ TEST_F(ProcessTest, TellsNoFiguresOfADataplaneThatIsGone) {
   EXPECT_LT(port["since_seconds"].get<double>(), 59.0) << "since it is down, not since it was up";
   EXPECT_TRUE(port["packets_sent_total"].is_null());
   EXPECT_TRUE(call("cluster.status")["nodes"][0]["messages_sent_per_second"].is_null());
-  EXPECT_EQ(call("link.list")["problems"].size(), 1u);
+  expect_told_in_each_view("no dataplane is attached");
 }
 
 TEST_F(ProcessTest, SaysOfALinkThatIsDownWhyAndNotHowFastItWas) {

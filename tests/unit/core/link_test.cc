@@ -284,6 +284,42 @@ TEST(Link, AnIdleLinkPingsAndStaysUp) {
   EXPECT_EQ(pair.a->link->statistics().sessions, 1u);
 }
 
+// The time of a loop whose port takes no frame of `a`, until that one's link is down or for 4 s.
+void run_unsent(LinkPair& pair, bool is_heard) {
+  const Nanos end = pair.now + seconds(4);
+  while (pair.a->link->state() == LinkState::kUp && pair.now < end) {
+    pair.now = pair.now + milliseconds(5);
+    for (End* side : {pair.a.get(), pair.b.get()}) {
+      if (pair.now >= side->link->next_deadline()) side->link->on_time(pair.now);
+    }
+    for (const Frame& frame : pair.b->poll(pair.now)) {
+      if (is_heard) LinkPair::expect_accepted(pair.a->receive(frame, pair.now));
+    }
+  }
+}
+
+TEST(Link, AnIdleLinkWhosePortSendsNothingIsDeadLikeAnyOther) {
+  LinkPair pair;
+  pair.connect();
+  const LinkConfig& config = pair.a->link->config();
+  const Nanos start = pair.now;
+  run_unsent(pair, false);
+  EXPECT_EQ(pair.a->link->state(), LinkState::kConnecting);
+  EXPECT_GE(pair.now - start, config.dead_after);
+  EXPECT_LE(pair.now - start, config.keepalive_interval + config.dead_after + milliseconds(10));
+  pair.settle();
+  EXPECT_EQ(pair.a->link->state(), LinkState::kUp);
+}
+
+// The word that comes in clears what the peer owes, with the ping still waiting for the port.
+TEST(Link, AnIdleLinkWhosePortSendsNothingIsDeadOnceItsPeerIsSilentAsWell) {
+  LinkPair pair;
+  pair.connect();
+  run_unsent(pair, true);
+  EXPECT_EQ(pair.b->link->state(), LinkState::kConnecting) << "nobody answered it";
+  EXPECT_EQ(pair.a->link->state(), LinkState::kConnecting);
+}
+
 TEST(Link, OldHellosChangeNothing) {
   LinkPair pair;
   const Frame old_hello = pair.a->poll(pair.now).at(0);

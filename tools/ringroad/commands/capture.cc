@@ -181,7 +181,7 @@ class Receiving {
   }
 
   void show_progress() {
-    if (!sink_.is_file() || !session_.talk.is_terminal() || Clock::now() < next_progress_) return;
+    if (!sink_.is_file() || !session_.talk.is_screen() || Clock::now() < next_progress_) return;
     session_.talk.write(cat("\r", gen::with_commas(packets_), " packets"));
     next_progress_ = deadline_in(0.5);
     has_progress_ = true;

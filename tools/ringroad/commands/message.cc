@@ -280,7 +280,7 @@ std::vector<Command> message_commands() {
                       .help = "message types, numbers",
                       .is_required = false,
                       .is_many = true}},
-       .options = {{.names = "-c,--count", .value = "N", .help = "end after so many"},
+       .options = {{.names = "-c,--count", .value = "N", .help = "end after so many; 0: never (0)"},
                    {.names = "--for", .value = "SECONDS", .help = "end after so long"},
                    {.names = "--as",
                     .value = "FORM",

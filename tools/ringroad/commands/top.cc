@@ -92,7 +92,7 @@ absl::StatusOr<ExitCode> top(Session& session, const Given& given) {
   auto answer = fetch(session);
   if (!answer.ok()) return answer.status();
   std::optional<Screen> screen;
-  const bool is_live = session.out.is_terminal() && !session.is_json() && plan->frames == 0;
+  const bool is_live = session.out.is_screen() && !session.is_json() && plan->frames == 0;
   if (is_live) screen.emplace(session.out, STDIN_FILENO, Screen::Keys::kRead);
   std::string fault;
   Deadline next = deadline_in(plan->interval);
@@ -122,22 +122,22 @@ absl::StatusOr<ExitCode> top(Session& session, const Given& given) {
 }  // namespace
 
 std::vector<Command> top_commands() {
-  return {
-      {.path = "top",
-       .summary = "Shows nodes, links, loops and drops, live.",
-       .details = "Keys: n, s, r, l, d sort by node, sent, received, latency, or what is down "
-                  "first; q or ctrl-C ends it. Off a terminal, a frame after the other as "
-                  "text, or with -j as JSON, one object a line.",
-       .options = {{.names = "--sort",
-                    .value = "KEY",
-                    .help = "node, sent, received, latency or down (node)",
-                    .words = sort_words()},
-                   {.names = "--interval", .value = "SECONDS", .help = "from frame to frame (1)"},
-                   {.names = "-n,--frames", .value = "N", .help = "end after so many"},
-                   {.names = "--once", .value = "", .help = "the same as --frames 1"}},
-       .examples = {{"ringroad top --sort latency", "the slowest links first"},
-                    {"ringroad top --once | less", "one frame, whole"}},
-       .run = top}};
+  return {{.path = "top",
+           .summary = "Shows nodes, links, loops and drops, live.",
+           .details = "Keys: n, s, r, l, d sort by node, sent, received, latency, or what is down "
+                      "first; q or ctrl-C ends it. Off a terminal, or on a dumb one, a frame after "
+                      "the other as text, or with -j as JSON, one object a line.",
+           .options =
+               {{.names = "--sort",
+                 .value = "KEY",
+                 .help = "node, sent, received, latency or down (node)",
+                 .words = sort_words()},
+                {.names = "--interval", .value = "SECONDS", .help = "from frame to frame (1)"},
+                {.names = "-n,--frames", .value = "N", .help = "end after so many; 0: never (0)"},
+                {.names = "--once", .value = "", .help = "the same as --frames 1"}},
+           .examples = {{"ringroad top --sort latency", "the slowest links first"},
+                        {"ringroad top --once | less", "one frame, whole"}},
+           .run = top}};
 }
 
 }  // namespace ringroad::cli

@@ -3,6 +3,7 @@
 // said as such, with why, and is a warning only where it matters.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,12 @@ void check_port_state(const Machine& machine, Findings& findings);
 void check_links(const Machine& machine, Findings& findings);
 void check_programs(const Machine& machine, Findings& findings);
 void check_link_mtu(const Machine& machine, Findings& findings);
+// What only a dataplane that moves can tell: false when there is none that does, or no node, and
+// then that is said, with what mends it.
+bool is_told(const Machine& machine, Findings& findings);
+// False when the process goes on.
+bool say_halted(const Machine& machine, const std::string& what, std::uint64_t process,
+                Findings& findings);
 // sockets.cc
 void check_metrics_port(const Machine& machine, Findings& findings);
 void check_unix_sockets(const Machine& machine, Findings& findings);

@@ -106,13 +106,20 @@ Mapped mapped_files(const Machine& machine) {
   return mapped;
 }
 
+void say_denied(const std::string& folder, Findings& findings) {
+  findings.warning(absl::StrCat("not known: this user may not look into ", folder),
+                   "sudo ringroad doctor");
+}
+
 }  // namespace
 
 void check_leaked_buffers(const Machine& machine, Findings& findings) {
+  if (!is_told(machine, findings)) return;
   const auto total = machine.status_number("/buffers_total");
   const auto free = machine.status_number("/buffers_free");
   if (!total || !free || *total == 0 || *free > *total) {
-    return findings.ok("no running node tells: nothing can be leaking");
+    return findings.warning("not known: the node does not tell of its packet buffers",
+                            "ringroad node show");
   }
   const std::uint64_t used = *total - *free;
   const std::string text =
@@ -135,6 +142,7 @@ void check_leaked_buffers(const Machine& machine, Findings& findings) {
 void check_left_hugepages(const Machine& machine, Findings& findings) {
   std::vector<std::string> left;
   for (const std::string& folder : hugepage_folders(machine)) {
+    if (machine.is_denied(folder)) return say_denied(folder, findings);
     for (const std::string& name : machine.list(folder)) {
       // DPDK's names: <prefix>map_<number>. Ringroad itself makes none.
       if (absl::StrContains(name, "map_")) left.push_back(absl::StrCat(folder, "/", name));
@@ -157,6 +165,7 @@ void check_left_hugepages(const Machine& machine, Findings& findings) {
 
 void check_left_sockets(const Machine& machine, Findings& findings) {
   const std::string folder = machine.runtime_folder();
+  if (machine.is_denied(folder)) return say_denied(folder, findings);
   if (!machine.read("/proc/net/unix")) {
     return findings.ok("sockets not readable here: no /proc/net/unix");
   }

@@ -156,6 +156,12 @@ std::vector<std::string> Machine::list(const std::string& folder) const {
   return names;
 }
 
+bool Machine::is_denied(const std::string& folder) const {
+  std::error_code error;
+  const fs::directory_iterator first(real(folder), error);
+  return error == std::errc::permission_denied;
+}
+
 std::string Machine::closest_folder(const std::string& path) const {
   fs::path folder = path;
   std::error_code ignored;
@@ -177,6 +183,11 @@ std::string Machine::status_text(const std::string& pointer) const {
   const nlohmann::json::json_pointer at(pointer);
   if (!status_ || !status_->contains(at) || !(*status_)[at].is_string()) return "";
   return (*status_)[at].get<std::string>();
+}
+
+bool Machine::is_dataplane_still() const {
+  const nlohmann::json::json_pointer at("/dataplane/moves");
+  return status_ && status_->contains(at) && (*status_)[at] == false;
 }
 
 std::string Machine::process_folder() const {

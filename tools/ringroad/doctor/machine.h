@@ -42,6 +42,8 @@ class Machine {
   // What a link points to, its last part.
   std::optional<std::string> read_link_name(const std::string& path) const;
   std::vector<std::string> list(const std::string& folder) const;  // names, ascending
+  // Whether what the folder holds is not for this user to see.
+  bool is_denied(const std::string& folder) const;
   // The directory itself, or the closest one above that is there.
   std::string closest_folder(const std::string& path) const;
 
@@ -53,6 +55,8 @@ class Machine {
   const nlohmann::json* links() const { return links_ ? &*links_ : nullptr; }
   const nlohmann::json* programs() const { return programs_ ? &*programs_ : nullptr; }
   bool is_control_missed() const { return is_control_missed_; }
+  // The node says that its dataplane is gone, or does not move.
+  bool is_dataplane_still() const;
   // Of the running dataplane, else of this program: "/proc/4711".
   std::string process_folder() const;
   // Where its sockets stand.

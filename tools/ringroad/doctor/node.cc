@@ -61,16 +61,6 @@ bool is_halted(const Machine& machine, std::uint64_t process) {
   return state == 'T' || state == 't';
 }
 
-bool say_halted(const Machine& machine, const std::string& what, std::uint64_t process,
-                Findings& findings) {
-  if (!is_halted(machine, process)) return false;
-  findings.wrong(absl::StrCat(what, " (process ", process,
-                              ") is halted: by SIGSTOP, ctrl-Z or a "
-                              "debugger"),
-                 absl::StrCat("kill -CONT ", process));
-  return true;
-}
-
 bool say_problems(const Machine& machine, const std::string& subject, Findings& findings) {
   bool any = false;
   for (const json& problem : list_in(machine.status(), "problems")) {
@@ -83,7 +73,9 @@ bool say_problems(const Machine& machine, const std::string& subject, Findings& 
 
 bool has_status(const Machine& machine, Findings& findings) {
   if (machine.status() != nullptr) return true;
-  findings.ok("no running node tells");
+  // Which another line calls wrong.
+  findings.ok(machine.is_control_missed() ? "not known: the node's control process does not answer"
+                                          : "no running node tells");
   return false;
 }
 
@@ -96,6 +88,29 @@ std::uint64_t own_frame_bytes(const Machine& machine) {
 
 }  // namespace
 
+bool say_halted(const Machine& machine, const std::string& what, std::uint64_t process,
+                Findings& findings) {
+  if (!is_halted(machine, process)) return false;
+  findings.wrong(absl::StrCat(what, " (process ", process,
+                              ") is halted: by SIGSTOP, ctrl-Z or a "
+                              "debugger"),
+                 absl::StrCat("kill -CONT ", process));
+  return true;
+}
+
+bool is_told(const Machine& machine, Findings& findings) {
+  if (!has_status(machine, findings)) return false;
+  const auto process = machine.status_number("/dataplane/process_id");
+  const bool is_stopped = process && is_halted(machine, *process);
+  if (!is_stopped && !machine.is_dataplane_still()) return true;
+  const std::string mend = machine.status_text("/dataplane/mend");
+  findings.warning("not known: no dataplane that moves tells of it",
+                   is_stopped     ? absl::StrCat("kill -CONT ", *process)
+                   : mend.empty() ? machine.restart_command(control::Restart::kDataplane)
+                                  : mend);
+  return false;
+}
+
 void check_node(const Machine& machine, Findings& findings) {
   if (!has_status(machine, findings)) return;
   const auto process = machine.status_number("/dataplane/process_id");
@@ -106,23 +121,22 @@ void check_node(const Machine& machine, Findings& findings) {
 }
 
 void check_config_in_force(const Machine& machine, Findings& findings) {
-  if (!has_status(machine, findings) || say_problems(machine, "config", findings)) return;
+  if (say_problems(machine, "config", findings) || !is_told(machine, findings)) return;
   findings.ok("the node runs as configured");
 }
 
 void check_port_state(const Machine& machine, Findings& findings) {
-  if (!has_status(machine, findings) || say_problems(machine, "port", findings)) return;
+  if (say_problems(machine, "port", findings) || !is_told(machine, findings)) return;
   findings.ok("the node finds nothing wrong with it");
 }
 
 void check_links(const Machine& machine, Findings& findings) {
-  if (!has_status(machine, findings) || say_problems(machine, "link", findings)) return;
+  if (say_problems(machine, "link", findings) || !is_told(machine, findings)) return;
   findings.ok(absl::StrCat(machine.status_number("/links_up").value_or(0), " of ",
                            machine.status_number("/links_total").value_or(0), " up"));
 }
 
 void check_programs(const Machine& machine, Findings& findings) {
-  if (!has_status(machine, findings)) return;
   bool any = false;
   for (const json& program : list_in(machine.programs(), "applications")) {
     if (!program.is_object() || program.value("does_read", json(true)) != json(false)) continue;
@@ -131,14 +145,14 @@ void check_programs(const Machine& machine, Findings& findings) {
     any |=
         say_halted(machine, absl::StrCat("program ", text_in(program, "name")), process, findings);
   }
-  if (any || say_problems(machine, "program", findings)) return;
+  if (any || say_problems(machine, "program", findings) || !is_told(machine, findings)) return;
   findings.ok("all that are attached read what comes for them");
 }
 
 // The smaller end's MTU rules a link: what the larger end's port could carry more is left unused.
 // Only what the two ends said of themselves is compared; nothing between them is measured.
 void check_link_mtu(const Machine& machine, Findings& findings) {
-  if (!has_status(machine, findings)) return;
+  if (!is_told(machine, findings)) return;
   std::vector<std::string> agreed;
   bool any = false;
   for (const json& link : list_in(machine.links(), "links")) {

@@ -78,6 +78,10 @@ bool check_socket(const Machine& machine, const std::string& path, const std::st
   if (!owner) {
     findings.ok(absl::StrCat(path, " is served; by whom is not readable to this user"));
   } else if (is_ours(*owner)) {
+    if (say_halted(machine, absl::StrCat(path, " does not answer: ", owner->name), owner->id,
+                   findings)) {
+      return true;
+    }
     findings.ok(absl::StrCat(path, " is served by ", print(*owner)));
   } else {
     findings.wrong(absl::StrCat(path, " is taken by ", print(*owner)),

@@ -40,8 +40,9 @@ std::string look_mend(const std::string& folder) {
 void say_space(const Machine& machine, const std::string& folder, Findings& findings) {
   struct statvfs space{};
   if (statvfs(machine.real(folder).c_str(), &space) != 0) {
-    return findings.ok(
-        absl::StrCat("room in ", folder, " is not readable here: ", std::strerror(errno)));
+    return findings.warning(
+        absl::StrCat("not known: room in ", folder, " is not readable: ", std::strerror(errno)),
+        "sudo ringroad doctor");
   }
   const std::uint64_t free = space.f_bavail * space.f_frsize;
   const std::string text = absl::StrCat(megabytes(free), " free in ", folder);
@@ -119,7 +120,8 @@ void check_flush_latency(const Machine& machine, Findings& findings) {
                           look_mend(folder));
   }
   if (flushes.error == EACCES || flushes.error == EPERM || flushes.error == EROFS) {
-    return findings.ok(absl::StrCat("not measured: this user may not write to ", folder));
+    return findings.warning(absl::StrCat("not known: this user may not write to ", folder),
+                            "sudo ringroad doctor");
   }
   if (flushes.error != 0) {
     return findings.wrong(

@@ -64,6 +64,31 @@ TEST_F(Doctor, TellsAHaltedDataplaneOnFromOneThatHangs) {
   expect("node", kWrong, "the dataplane (process 101) is halted", "kill -CONT 101");
 }
 
+// Of a dataplane that is gone, that is stuck, and that is halted and not yet missed.
+TEST_F(Doctor, CallsNothingWellOfWhichOnlyADataplaneThatMovesCouldTell) {
+  const auto expect_unknown = [this](const json& status, const std::string& mend) {
+    examination_.status = status;
+    for (const char* subject : {"config", "links", "programs", "port 0", "MTU", "buffers"}) {
+      expect(subject, kWarning, "not known", mend);
+    }
+  };
+  json told = status();
+  told["dataplane"] = {{"attached", false}, {"moves", false}, {"mend", "start it"}};
+  expect_unknown(told, "start it");
+  told["dataplane"] = {{"attached", true}, {"moves", false}, {"process_id", 101}};
+  expect_unknown(told, "sudo systemctl restart ringroad-dataplane@1");
+  told["dataplane"]["moves"] = true;
+  plant("/proc/101/stat", "101 (ringroad) T 1 1");
+  expect_unknown(told, "kill -CONT 101");
+}
+
+TEST_F(Doctor, DoesNotSayThatNoNodeRunsWhenItsControlProcessIsMissed) {
+  examination_.is_control_missed = true;
+  for (const char* subject : {"node", "config", "links", "programs", "buffers"}) {
+    expect(subject, kOk, "not known: the node's control process does not answer");
+  }
+}
+
 TEST_F(Doctor, FindsTheHaltedProgramThatDoesNotRead) {
   examination_.status = status(json::array({problem("program", "messages wait for sink")}));
   examination_.programs =

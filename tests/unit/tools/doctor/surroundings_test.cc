@@ -3,11 +3,13 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cstring>
 
+#include "dataplane/base/check.h"
 #include "planted_machine.h"
 
 namespace ringroad::cli {
@@ -140,6 +142,16 @@ TEST_F(Doctor, SaysWhoHasTheNodesSockets) {
   expect("sockets", kOk, "served by ringroad-dataplane (process 78)");
 }
 
+TEST_F(Doctor, CallsASocketWrongWhoseProcessIsHalted) {
+  plant_listeners(
+      {{"/run/ringroad/node-1.sock", "4243"}, {"/run/ringroad/node-1-control.sock", "4244"}});
+  plant_owner(101, "ringroad-datapl", "4243");
+  expect("sockets", kOk, "served");
+  plant("/proc/101/stat", "101 (ringroad-datapl) T 1 1");
+  expect("sockets", kWrong, "/run/ringroad/node-1.sock does not answer: ringroad-datapl",
+         "kill -CONT 101");
+}
+
 TEST_F(Doctor, MissesTheOtherProcessOfANode) {
   const std::string host = "/run/ringroad/node-1.sock";
   const std::string control = "/run/ringroad/node-1-control.sock";
@@ -184,6 +196,41 @@ TEST_F(Doctor, MeasuresFlushesAndRoom) {
   expect("flush", kOk, "4 KB written and flushed in /var/lib/ringroad: median ");
   const Finding room = worst("disk");
   EXPECT_NE(room.text.find(" free in /run/ringroad"), std::string::npos) << room.text;
+}
+
+// As another user than root, whom nothing is denied to.
+class AsNobody {
+ public:
+  AsNobody() : is_root_(geteuid() == 0) { RR_CHECK(!is_root_ || seteuid(65'534) == 0); }
+  ~AsNobody() { RR_CHECK(!is_root_ || seteuid(0) == 0); }
+
+ private:
+  bool is_root_;
+};
+
+TEST_F(Doctor, CallsNoFolderWellThatItMayNotLookInto) {
+  const auto allow = [this](const char* folder, int mode) {
+    ASSERT_EQ(chmod(real(folder).c_str(), static_cast<mode_t>(mode)), 0) << strerror(errno);
+  };
+  allow("/", 0755);
+  {
+    const AsNobody nobody;
+    expect("left files", kOk, "no hugepages");
+  }
+  allow("/run/ringroad", 0);
+  allow("/var/lib/ringroad", 0);
+  {
+    const AsNobody nobody;
+    expect("left files", kWarning, "not known: this user may not look into /run/ringroad", "sudo");
+    expect("flush", kWarning, "not known: this user may not write to", "sudo ringroad doctor");
+  }
+  allow("/run/ringroad", 0755);
+  allow("/dev/hugepages", 0);
+  {
+    const AsNobody nobody;
+    expect("left files", kWarning, "may not look into /dev/hugepages", "sudo");
+  }
+  for (const char* folder : {"/dev/hugepages", "/var/lib/ringroad"}) allow(folder, 0755);
 }
 
 TEST_F(Doctor, SaysThatADiskIsFull) {
