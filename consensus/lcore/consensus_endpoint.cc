@@ -152,9 +152,11 @@ bool ConsensusEndpoint::arm() {
 
 void ConsensusEndpoint::disarm() { io_.wake_up(); }
 
-void ConsensusEndpoint::report(ConsensusCounts& out) const {
-  // Before the loop's first words, and in the moment of others, what was said last stands.
-  (void)counts_.read(out);
+void ConsensusEndpoint::report(ConsensusCounts& out) {
+  // When the loop is stopped amid its words, those before stand: a counter never falls.
+  ConsensusCounts counts;
+  if (counts_.read(counts)) told_ = counts;
+  out = told_;
   out.is_here = true;
   out.messages_received = statistics_.peer_messages_in;
   out.messages_sent = statistics_.peer_messages_out;

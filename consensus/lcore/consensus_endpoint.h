@@ -47,7 +47,7 @@ class ConsensusEndpoint final : public Endpoint, public LocalService {
 
   DeliverResult on_request(std::uint16_t owner, const InboundMessage& message) override;
   void on_detached(std::uint16_t owner) override;
-  void report(ConsensusCounts& out) const override;
+  void report(ConsensusCounts& out) override;
 
   // From the loop's thread: peers (bit n: node n + 1) whom messages did not reach since last asked.
   std::uint64_t take_unreachable() { return unreachable_.exchange(0, std::memory_order_relaxed); }
@@ -75,6 +75,7 @@ class ConsensusEndpoint final : public Endpoint, public LocalService {
   std::atomic<std::uint64_t> unreachable_{0};
   EndpointStatistics statistics_;
   SequenceLocked<ConsensusCounts> counts_;
+  ConsensusCounts told_;  // of these, what was last read whole
 };
 
 }  // namespace ringroad::consensus

@@ -26,7 +26,7 @@ class LocalService {
   // That program is gone: what it asked for concerns nobody any more.
   virtual void on_detached(std::uint16_t owner) = 0;
   // What it counts, as it was up to 100 ms ago.
-  virtual void report(ConsensusCounts& out) const = 0;
+  virtual void report(ConsensusCounts& out) = 0;
 
  protected:
   ~LocalService() = default;
